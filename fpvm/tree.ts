@@ -7,6 +7,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { ChainLearnError } from "./errors.ts";
+import { hashNodes, hashSiblings } from "./keccak_wasm.ts";
 
 /** Bytes of a leaf and of every node. */
 export const LEAF_BYTES = 32;
@@ -21,19 +22,7 @@ export function keccak256(data: Uint8Array): Uint8Array {
 
 /** The node above two siblings, 32 bytes each. */
 export function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const pair = new Uint8Array(2 * LEAF_BYTES);
-  pair.set(left, 0);
-  pair.set(right, LEAF_BYTES);
-  return keccak_256(pair);
-}
-
-/** Hashes each 64-byte pair of `level` into 32 bytes of the level above. */
-function hashLevel(level: Uint8Array): Uint8Array {
-  const above = new Uint8Array(level.length / 2);
-  for (let at = 0; at < above.length; at += LEAF_BYTES) {
-    above.set(keccak_256(level.subarray(2 * at, 2 * at + 64)), at);
-  }
-  return above;
+  return hashSiblings(left, right);
 }
 
 const zeros: Uint8Array[] = [new Uint8Array(LEAF_BYTES)];
@@ -92,7 +81,7 @@ export function tensorRoot(
 ): Uint8Array {
   let level = paddedLeaves(bytes, height);
   for (let h = 0; h < height; h++) {
-    level = hashLevel(evenLevel(level, h));
+    level = hashNodes(evenLevel(level, h));
   }
   return level.slice(0, LEAF_BYTES);
 }
@@ -107,7 +96,7 @@ export class MerkleTree {
     this.height = height;
     this.#levels = [paddedLeaves(leaves, height)];
     for (let h = 0; h < height; h++) {
-      this.#levels.push(hashLevel(evenLevel(this.#levels[h], h)));
+      this.#levels.push(hashNodes(evenLevel(this.#levels[h], h)));
     }
   }
 
