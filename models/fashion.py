@@ -88,13 +88,20 @@ def accuracy(network, images, labels):
 
 
 def export(network, path, output):
-    """Writes ONNX as traced: no constant folding, no fused batch normalization."""
+    """Writes ONNX as traced: no constant folding, no fused batch normalization (PRESERVE keeps it)."""
     network.eval()
     example = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
-    program = torch.onnx.export(
-        network, (example,), dynamo=True, optimize=False, input_names=["image"], output_names=[output], opset_version=18
+    torch.onnx.export(
+        network,
+        (example,),
+        path,
+        dynamo=False,
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+        input_names=["image"],
+        output_names=[output],
+        opset_version=17,
     )
-    program.save(path, external_data=False)
     model = onnx.load(path)
     model.doc_string = ""
     for node in model.graph.node:
