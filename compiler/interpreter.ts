@@ -16,7 +16,6 @@ import {
   type Kernel,
   type Loop,
   ops,
-  type Scalar,
   type Sum,
   type UpdateRange,
   type Value,
