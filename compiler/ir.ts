@@ -10,6 +10,20 @@
  * as an i32 number (so that NaN payloads survive every copy).
  */
 
+import {
+  dot4,
+  f32FromBits,
+  f32FromI64,
+  f32ToBits,
+  flag,
+  i32FromF32,
+  i64FromF32,
+  nearest,
+  unsigned,
+  wrap,
+} from "./scalar.ts";
+export { CANONICAL_NAN, f32FromBits, f32ToBits } from "./scalar.ts";
+
 /** Types of scalar values inside a kernel. */
 export type Scalar = "i32" | "i64" | "f32";
 
@@ -49,75 +63,44 @@ interface OpRow {
   readonly meaning: (...args: never[]) => Value;
 }
 
-// --- f32 in bits -------------------------------------------------------------------------------------
-
-const scratch = new DataView(new ArrayBuffer(8));
-
-/** The only NaN that arithmetic produces. */
-export const CANONICAL_NAN = 0x7fc00000;
-
-/** Bits of a binary32 as the number they stand for. */
-export function f32FromBits(bits: number): number {
-  scratch.setInt32(0, bits);
-  return scratch.getFloat32(0);
-}
-
-/** A double rounded to binary32, as bits; any NaN becomes the canonical one. */
-export function f32ToBits(x: number): number {
-  if (x !== x) return CANONICAL_NAN;
-  scratch.setFloat32(0, x);
-  return scratch.getInt32(0);
-}
-
-/** Lifts an operation on doubles; exact for + - * / and sqrt, since 53 >= 2 * 24 + 2 (Figueroa 1995). */
-const lift1 = (f: (a: number) => number) => (a: number) =>
-  f32ToBits(f(f32FromBits(a)));
-const lift2 = (f: (a: number, b: number) => number) => (a: number, b: number) =>
-  f32ToBits(f(f32FromBits(a), f32FromBits(b)));
-const compare =
-  (f: (a: number, b: number) => boolean) => (a: number, b: number) =>
-    f(f32FromBits(a), f32FromBits(b)) ? 1 : 0;
-
-/** Round half to even, in doubles; the sign of zero is kept. */
-function nearest(x: number): number {
-  if (x !== x || Math.abs(x) >= 2 ** 23) return x;
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  const up = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0);
-  const rounded = up ? floor + 1 : floor;
-  return rounded === 0 && (x < 0 || Object.is(x, -0)) ? -0 : rounded;
-}
-
-// --- i64 -------------------------------------------------------------------------------------------
-
-const wrap = (x: bigint): bigint => BigInt.asIntN(64, x);
-const unsigned = (x: bigint): bigint => BigInt.asUintN(64, x);
-const flag = (x: boolean): number => x ? 1 : 0;
-const MIN32 = -(2 ** 31);
-const MIN64 = -(1n << 63n);
-
-/** i64 to binary32, nearest even, not through f64: rounds the magnitude to 24 bits once. */
-function f32FromI64(x: bigint): number {
-  const magnitude = x < 0n ? -x : x;
-  let drop = 0n;
-  while (magnitude >> drop >= 1n << 24n) drop++;
-  let kept = magnitude >> drop;
-  const rest = magnitude - (kept << drop);
-  const half = drop === 0n ? 1n : 1n << (drop - 1n);
-  if (rest > half || (rest === half && kept & 1n)) kept++;
-  const rounded = Number(kept << drop);
-  return f32ToBits(x < 0n ? -rounded : rounded);
-}
-
-const dot4 = (a: number, b: number): number => {
-  let sum = 0;
-  for (let shift = 0; shift < 32; shift += 8) {
-    sum += ((a << (24 - shift)) >> 24) * ((b << (24 - shift)) >> 24);
-  }
-  return sum | 0;
-};
-
 // --- the op table ----------------------------------------------------------------------------------
+
+const row = <A extends readonly Scalar[], R extends Scalar, M>(
+  args: readonly [...A],
+  result: R,
+  meaning: M,
+) => ({ args, result, meaning } as const);
+
+const unary32 = (f: (a: number) => number) =>
+  row(["i32"], "i32", (a: number) => f(a) | 0);
+const binary32 = (f: (a: number, b: number) => number) =>
+  row(["i32", "i32"], "i32", (a: number, b: number) => f(a, b) | 0);
+const binary64 = (f: (a: bigint, b: bigint) => bigint) =>
+  row(["i64", "i64"], "i64", (a: bigint, b: bigint) => wrap(f(a, b)));
+const shift64 = (f: (a: bigint, n: bigint) => bigint) =>
+  row(
+    ["i64", "i32"],
+    "i64",
+    (a: bigint, n: number) => wrap(f(a, BigInt(n & 63))),
+  );
+const compare64 = (f: (a: bigint, b: bigint) => boolean) =>
+  row(["i64", "i64"], "i32", (a: bigint, b: bigint) => flag(f(a, b)));
+/** Lifts from doubles; exact for + - * / and sqrt, since 53 >= 2 * 24 + 2 (Figueroa 1995). */
+const unaryF = (f: (a: number) => number) =>
+  row(["f32"], "f32", (a: number) => f32ToBits(f(f32FromBits(a))));
+const binaryF = (f: (a: number, b: number) => number) =>
+  row(
+    ["f32", "f32"],
+    "f32",
+    (a: number, b: number) => f32ToBits(f(f32FromBits(a), f32FromBits(b))),
+  );
+const compareF = (f: (a: number, b: number) => boolean) =>
+  row(
+    ["f32", "f32"],
+    "i32",
+    (a: number, b: number) => flag(f(f32FromBits(a), f32FromBits(b))),
+  );
+const choose = <T>(c: number, a: T, b: T): T => c !== 0 ? a : b;
 
 /**
  * Every operation: its argument and result types and its meaning. Every meaning is total.
@@ -128,360 +111,102 @@ const dot4 = (a: number, b: number): number => {
  * and abs of a NaN. Comparisons give 0 or 1. `select(c, a, b)` is a where c != 0, both evaluated.
  */
 export const ops = {
-  "i32.add": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => (a + b) | 0,
-  },
-  "i32.sub": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => (a - b) | 0,
-  },
-  "i32.mul": { args: ["i32", "i32"], result: "i32", meaning: Math.imul },
-  "i32.neg": { args: ["i32"], result: "i32", meaning: (a: number) => -a | 0 },
-  "i32.min_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => a < b ? a : b,
-  },
-  "i32.max_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => a > b ? a : b,
-  },
-  "i32.and": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => a & b,
-  },
-  "i32.or": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => a | b,
-  },
-  "i32.xor": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => a ^ b,
-  },
-  "i32.shl": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, n: number) => a << (n & 31),
-  },
-  "i32.shr_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, n: number) => a >> (n & 31),
-  },
-  "i32.shr_u": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, n: number) => (a >>> (n & 31)) | 0,
-  },
-  "i32.div_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) =>
-      b === 0 ? a : a === MIN32 && b === -1 ? MIN32 : (a / b) | 0,
-  },
-  "i32.div_u": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) =>
-      b === 0 ? a : ((a >>> 0) / (b >>> 0)) | 0,
-  },
-  "i32.rem_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => b === 0 || b === -1 ? 0 : (a % b) | 0,
-  },
-  "i32.rem_u": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) =>
-      b === 0 ? 0 : ((a >>> 0) % (b >>> 0)) | 0,
-  },
+  "i32.add": binary32((a, b) => a + b),
+  "i32.sub": binary32((a, b) => a - b),
+  "i32.mul": binary32(Math.imul),
+  "i32.neg": unary32((a) => -a),
+  "i32.min_s": binary32((a, b) => a < b ? a : b),
+  "i32.max_s": binary32((a, b) => a > b ? a : b),
+  "i32.and": binary32((a, b) => a & b),
+  "i32.or": binary32((a, b) => a | b),
+  "i32.xor": binary32((a, b) => a ^ b),
+  "i32.shl": binary32((a, n) => a << (n & 31)),
+  "i32.shr_s": binary32((a, n) => a >> (n & 31)),
+  "i32.shr_u": binary32((a, n) => a >>> (n & 31)),
+  /** MIN / -1 is 2^31 in doubles and wraps to MIN. */
+  "i32.div_s": binary32((a, b) => b === 0 ? a : Math.trunc(a / b)),
+  "i32.div_u": binary32((a, b) => b === 0 ? a : (a >>> 0) / (b >>> 0)),
+  "i32.rem_s": binary32((a, b) => b === 0 ? 0 : a % b),
+  "i32.rem_u": binary32((a, b) => b === 0 ? 0 : (a >>> 0) % (b >>> 0)),
   /** Leading zero bits; 32 for 0. */
-  "i32.clz": { args: ["i32"], result: "i32", meaning: Math.clz32 },
-  "i32.eq": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => flag(a === b),
-  },
-  "i32.ne": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => flag(a !== b),
-  },
-  "i32.lt_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => flag(a < b),
-  },
-  "i32.lt_u": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => flag(a >>> 0 < b >>> 0),
-  },
-  "i32.le_s": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => flag(a <= b),
-  },
-  "i32.le_u": {
-    args: ["i32", "i32"],
-    result: "i32",
-    meaning: (a: number, b: number) => flag(a >>> 0 <= b >>> 0),
-  },
-  "i32.select": {
-    args: ["i32", "i32", "i32"],
-    result: "i32",
-    meaning: (c: number, a: number, b: number) => c !== 0 ? a : b,
-  },
+  "i32.clz": unary32(Math.clz32),
+  "i32.eq": binary32((a, b) => flag(a === b)),
+  "i32.ne": binary32((a, b) => flag(a !== b)),
+  "i32.lt_s": binary32((a, b) => flag(a < b)),
+  "i32.lt_u": binary32((a, b) => flag(a >>> 0 < b >>> 0)),
+  "i32.le_s": binary32((a, b) => flag(a <= b)),
+  "i32.le_u": binary32((a, b) => flag(a >>> 0 <= b >>> 0)),
+  "i32.select": row(["i32", "i32", "i32"], "i32", choose<number>),
   /** Sum of the products of the four signed bytes of a and b. */
-  "i32.dot4_s": { args: ["i32", "i32"], result: "i32", meaning: dot4 },
-  "i32.mul_wide_s": {
-    args: ["i32", "i32"],
-    result: "i64",
-    meaning: (a: number, b: number) => BigInt(a) * BigInt(b),
-  },
-  "i32.mul_wide_u": {
-    args: ["i32", "i32"],
-    result: "i64",
-    meaning: (a: number, b: number) => wrap(BigInt(a >>> 0) * BigInt(b >>> 0)),
-  },
+  "i32.dot4_s": binary32(dot4),
+  "i32.mul_wide_s": row(
+    ["i32", "i32"],
+    "i64",
+    (a: number, b: number) => BigInt(a) * BigInt(b),
+  ),
+  "i32.mul_wide_u": row(
+    ["i32", "i32"],
+    "i64",
+    (a: number, b: number) => wrap(BigInt(a >>> 0) * BigInt(b >>> 0)),
+  ),
 
-  "i64.extend_s": {
-    args: ["i32"],
-    result: "i64",
-    meaning: (a: number) => BigInt(a),
-  },
-  "i64.extend_u": {
-    args: ["i32"],
-    result: "i64",
-    meaning: (a: number) => BigInt(a >>> 0),
-  },
+  "i64.extend_s": row(["i32"], "i64", (a: number) => BigInt(a)),
+  "i64.extend_u": row(["i32"], "i64", (a: number) => BigInt(a >>> 0)),
   /** The low 32 bits. */
-  "i32.wrap": {
-    args: ["i64"],
-    result: "i32",
-    meaning: (a: bigint) => Number(BigInt.asIntN(32, a)),
-  },
-  "i64.add": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => wrap(a + b),
-  },
-  "i64.sub": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => wrap(a - b),
-  },
-  "i64.mul": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => wrap(a * b),
-  },
-  "i64.neg": { args: ["i64"], result: "i64", meaning: (a: bigint) => wrap(-a) },
-  "i64.min_s": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => a < b ? a : b,
-  },
-  "i64.max_s": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => a > b ? a : b,
-  },
-  "i64.and": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => a & b,
-  },
-  "i64.or": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => a | b,
-  },
-  "i64.xor": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => a ^ b,
-  },
-  /** The count is an i32, taken modulo 64. */
-  "i64.shl": {
-    args: ["i64", "i32"],
-    result: "i64",
-    meaning: (a: bigint, n: number) => wrap(a << BigInt(n & 63)),
-  },
-  "i64.shr_s": {
-    args: ["i64", "i32"],
-    result: "i64",
-    meaning: (a: bigint, n: number) => a >> BigInt(n & 63),
-  },
-  "i64.shr_u": {
-    args: ["i64", "i32"],
-    result: "i64",
-    meaning: (a: bigint, n: number) => wrap(unsigned(a) >> BigInt(n & 63)),
-  },
-  "i64.div_s": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) =>
-      b === 0n ? a : a === MIN64 && b === -1n ? MIN64 : a / b,
-  },
-  "i64.div_u": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) =>
-      b === 0n ? a : wrap(unsigned(a) / unsigned(b)),
-  },
-  "i64.rem_s": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) => b === 0n ? 0n : a % b,
-  },
-  "i64.rem_u": {
-    args: ["i64", "i64"],
-    result: "i64",
-    meaning: (a: bigint, b: bigint) =>
-      b === 0n ? 0n : wrap(unsigned(a) % unsigned(b)),
-  },
-  "i64.eq": {
-    args: ["i64", "i64"],
-    result: "i32",
-    meaning: (a: bigint, b: bigint) => flag(a === b),
-  },
-  "i64.ne": {
-    args: ["i64", "i64"],
-    result: "i32",
-    meaning: (a: bigint, b: bigint) => flag(a !== b),
-  },
-  "i64.lt_s": {
-    args: ["i64", "i64"],
-    result: "i32",
-    meaning: (a: bigint, b: bigint) => flag(a < b),
-  },
-  "i64.lt_u": {
-    args: ["i64", "i64"],
-    result: "i32",
-    meaning: (a: bigint, b: bigint) => flag(unsigned(a) < unsigned(b)),
-  },
-  "i64.le_s": {
-    args: ["i64", "i64"],
-    result: "i32",
-    meaning: (a: bigint, b: bigint) => flag(a <= b),
-  },
-  "i64.le_u": {
-    args: ["i64", "i64"],
-    result: "i32",
-    meaning: (a: bigint, b: bigint) => flag(unsigned(a) <= unsigned(b)),
-  },
-  "i64.select": {
-    args: ["i32", "i64", "i64"],
-    result: "i64",
-    meaning: (c: number, a: bigint, b: bigint) => c !== 0 ? a : b,
-  },
+  "i32.wrap": row(["i64"], "i32", (a: bigint) => Number(BigInt.asIntN(32, a))),
+  "i64.add": binary64((a, b) => a + b),
+  "i64.sub": binary64((a, b) => a - b),
+  "i64.mul": binary64((a, b) => a * b),
+  "i64.neg": row(["i64"], "i64", (a: bigint) => wrap(-a)),
+  "i64.min_s": binary64((a, b) => a < b ? a : b),
+  "i64.max_s": binary64((a, b) => a > b ? a : b),
+  "i64.and": binary64((a, b) => a & b),
+  "i64.or": binary64((a, b) => a | b),
+  "i64.xor": binary64((a, b) => a ^ b),
+  /** The count of a 64-bit shift is an i32, taken modulo 64. */
+  "i64.shl": shift64((a, n) => a << n),
+  "i64.shr_s": shift64((a, n) => a >> n),
+  "i64.shr_u": shift64((a, n) => unsigned(a) >> n),
+  "i64.div_s": binary64((a, b) => b === 0n ? a : a / b),
+  "i64.div_u": binary64((a, b) => b === 0n ? a : unsigned(a) / unsigned(b)),
+  "i64.rem_s": binary64((a, b) => b === 0n ? 0n : a % b),
+  "i64.rem_u": binary64((a, b) => b === 0n ? 0n : unsigned(a) % unsigned(b)),
+  "i64.eq": compare64((a, b) => a === b),
+  "i64.ne": compare64((a, b) => a !== b),
+  "i64.lt_s": compare64((a, b) => a < b),
+  "i64.lt_u": compare64((a, b) => unsigned(a) < unsigned(b)),
+  "i64.le_s": compare64((a, b) => a <= b),
+  "i64.le_u": compare64((a, b) => unsigned(a) <= unsigned(b)),
+  "i64.select": row(["i32", "i64", "i64"], "i64", choose<bigint>),
 
-  "f32.add": {
-    args: ["f32", "f32"],
-    result: "f32",
-    meaning: lift2((a, b) => a + b),
-  },
-  "f32.sub": {
-    args: ["f32", "f32"],
-    result: "f32",
-    meaning: lift2((a, b) => a - b),
-  },
-  "f32.mul": {
-    args: ["f32", "f32"],
-    result: "f32",
-    meaning: lift2((a, b) => a * b),
-  },
-  "f32.div": {
-    args: ["f32", "f32"],
-    result: "f32",
-    meaning: lift2((a, b) => a / b),
-  },
-  "f32.sqrt": { args: ["f32"], result: "f32", meaning: lift1(Math.sqrt) },
-  "f32.neg": { args: ["f32"], result: "f32", meaning: lift1((a) => -a) },
-  "f32.abs": { args: ["f32"], result: "f32", meaning: lift1(Math.abs) },
+  "f32.add": binaryF((a, b) => a + b),
+  "f32.sub": binaryF((a, b) => a - b),
+  "f32.mul": binaryF((a, b) => a * b),
+  "f32.div": binaryF((a, b) => a / b),
+  "f32.sqrt": unaryF(Math.sqrt),
+  "f32.neg": unaryF((a) => -a),
+  "f32.abs": unaryF(Math.abs),
   /** NaN if either is; -0 < +0. */
-  "f32.min": { args: ["f32", "f32"], result: "f32", meaning: lift2(Math.min) },
-  "f32.max": { args: ["f32", "f32"], result: "f32", meaning: lift2(Math.max) },
-  "f32.floor": { args: ["f32"], result: "f32", meaning: lift1(Math.floor) },
-  "f32.ceil": { args: ["f32"], result: "f32", meaning: lift1(Math.ceil) },
-  "f32.trunc": { args: ["f32"], result: "f32", meaning: lift1(Math.trunc) },
+  "f32.min": binaryF(Math.min),
+  "f32.max": binaryF(Math.max),
+  "f32.floor": unaryF(Math.floor),
+  "f32.ceil": unaryF(Math.ceil),
+  "f32.trunc": unaryF(Math.trunc),
   /** Half to even. */
-  "f32.nearest": { args: ["f32"], result: "f32", meaning: lift1(nearest) },
-  "f32.eq": {
-    args: ["f32", "f32"],
-    result: "i32",
-    meaning: compare((a, b) => a === b),
-  },
-  "f32.ne": {
-    args: ["f32", "f32"],
-    result: "i32",
-    meaning: compare((a, b) => a !== b),
-  },
-  "f32.lt": {
-    args: ["f32", "f32"],
-    result: "i32",
-    meaning: compare((a, b) => a < b),
-  },
-  "f32.le": {
-    args: ["f32", "f32"],
-    result: "i32",
-    meaning: compare((a, b) => a <= b),
-  },
+  "f32.nearest": unaryF(nearest),
+  "f32.eq": compareF((a, b) => a === b),
+  "f32.ne": compareF((a, b) => a !== b),
+  "f32.lt": compareF((a, b) => a < b),
+  "f32.le": compareF((a, b) => a <= b),
   /** Moves 32 bits unchanged. */
-  "f32.select": {
-    args: ["i32", "f32", "f32"],
-    result: "f32",
-    meaning: (c: number, a: number, b: number) => c !== 0 ? a : b,
-  },
-  "f32.from_i32": {
-    args: ["i32"],
-    result: "f32",
-    meaning: (a: number) => f32ToBits(a),
-  },
-  "f32.from_i64": { args: ["i64"], result: "f32", meaning: f32FromI64 },
+  "f32.select": row(["i32", "f32", "f32"], "f32", choose<number>),
+  "f32.from_i32": row(["i32"], "f32", (a: number) => f32ToBits(a)),
+  "f32.from_i64": row(["i64"], "f32", f32FromI64),
   /** Truncates, saturates, NaN gives 0. */
-  "i32.from_f32": {
-    args: ["f32"],
-    result: "i32",
-    meaning: (a: number) => {
-      const x = f32FromBits(a);
-      return x !== x
-        ? 0
-        : x >= 2 ** 31
-        ? 2 ** 31 - 1
-        : x <= MIN32
-        ? MIN32
-        : x | 0;
-    },
-  },
-  "i64.from_f32": {
-    args: ["f32"],
-    result: "i64",
-    meaning: (a: number) => {
-      const x = f32FromBits(a);
-      if (x !== x) return 0n;
-      return x >= 2 ** 63
-        ? -MIN64 - 1n
-        : x <= -(2 ** 63)
-        ? MIN64
-        : BigInt(Math.trunc(x));
-    },
-  },
-  "i32.bits_of_f32": {
-    args: ["f32"],
-    result: "i32",
-    meaning: (a: number) => a,
-  },
-  "f32.of_bits": { args: ["i32"], result: "f32", meaning: (a: number) => a },
+  "i32.from_f32": row(["f32"], "i32", i32FromF32),
+  "i64.from_f32": row(["f32"], "i64", i64FromF32),
+  "i32.bits_of_f32": row(["f32"], "i32", (a: number) => a),
+  "f32.of_bits": row(["i32"], "f32", (a: number) => a),
 } as const satisfies Record<string, OpRow>;
 
 /** Name of an operation. */
