@@ -9,9 +9,13 @@
 
 import { ChainLearnError } from "./errors.ts";
 
-/** What an instruction does to control and memory; `branch`, `likely` and `jump` have a delay slot. */
+/**
+ * What an instruction does to control and memory: `checked` traps on overflow, `branch`, `likely` and
+ * `jump` have a delay slot, `multiply` is about hi and lo.
+ */
 export type InstructionKind =
   | "alu"
+  | "checked"
   | "multiply"
   | "branch"
   | "likely"
@@ -64,9 +68,7 @@ const ROWS = {
     srav: "000000 sssss ttttt ddddd 00000 000111 | rd, rt, rs",
     movz: "000000 sssss ttttt ddddd 00000 001010 | rd, rs, rt",
     movn: "000000 sssss ttttt ddddd 00000 001011 | rd, rs, rt",
-    add: "000000 sssss ttttt ddddd 00000 100000 | rd, rs, rt",
     addu: "000000 sssss ttttt ddddd 00000 100001 | rd, rs, rt",
-    sub: "000000 sssss ttttt ddddd 00000 100010 | rd, rs, rt",
     subu: "000000 sssss ttttt ddddd 00000 100011 | rd, rs, rt",
     and: "000000 sssss ttttt ddddd 00000 100100 | rd, rs, rt",
     or: "000000 sssss ttttt ddddd 00000 100101 | rd, rs, rt",
@@ -74,7 +76,6 @@ const ROWS = {
     nor: "000000 sssss ttttt ddddd 00000 100111 | rd, rs, rt",
     slt: "000000 sssss ttttt ddddd 00000 101010 | rd, rs, rt",
     sltu: "000000 sssss ttttt ddddd 00000 101011 | rd, rs, rt",
-    addi: "001000 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
     addiu: "001001 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
     slti: "001010 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
     sltiu: "001011 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
@@ -82,6 +83,7 @@ const ROWS = {
     ori: "001101 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
     xori: "001110 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
     lui: "001111 00000 ttttt iiiiiiiiiiiiiiii | rt, imm",
+    mul: "011100 sssss ttttt ddddd 00000 000010 | rd, rs, rt",
     clz: "011100 sssss ttttt ddddd 00000 100000 | rd, rs | rt = rd",
     clo: "011100 sssss ttttt ddddd 00000 100001 | rd, rs | rt = rd",
     ext:
@@ -91,6 +93,11 @@ const ROWS = {
     wsbh: "011111 00000 ttttt ddddd 00010 100000 | rd, rt",
     seb: "011111 00000 ttttt ddddd 10000 100000 | rd, rt",
     seh: "011111 00000 ttttt ddddd 11000 100000 | rd, rt",
+  },
+  checked: {
+    add: "000000 sssss ttttt ddddd 00000 100000 | rd, rs, rt",
+    sub: "000000 sssss ttttt ddddd 00000 100010 | rd, rs, rt",
+    addi: "001000 sssss ttttt iiiiiiiiiiiiiiii | rt, rs, imm",
   },
   jump: {
     jr: "000000 sssss 00000 00000 00000 001000 | rs",
@@ -117,7 +124,6 @@ const ROWS = {
     divu: "000000 sssss ttttt 00000 00000 011011 | rs, rt",
     madd: "011100 sssss ttttt 00000 00000 000000 | rs, rt",
     maddu: "011100 sssss ttttt 00000 00000 000001 | rs, rt",
-    mul: "011100 sssss ttttt ddddd 00000 000010 | rd, rs, rt",
     msub: "011100 sssss ttttt 00000 00000 000100 | rs, rt",
     msubu: "011100 sssss ttttt 00000 00000 000101 | rs, rt",
   },
@@ -177,8 +183,13 @@ const ROWS = {
 
 /** Mnemonic of an instruction of the machine. */
 export type InstructionName = {
-  [Kind in InstructionKind]: keyof (typeof ROWS)[Kind] & string;
+  [Kind in InstructionKind]: NameOfKind<Kind>;
 }[InstructionKind];
+
+/** Mnemonic of an instruction of one kind. */
+export type NameOfKind<Kind extends InstructionKind> =
+  & keyof (typeof ROWS)[Kind]
+  & string;
 
 /**
  * Operand fields by name. `imm` and `offset` (in words, from the delay slot) take

@@ -1,22 +1,38 @@
 /**
- * The fraud-proof VM off chain: hash trees, memory, the machine, witnesses, fast execution.
+ * The fraud-proof machine off chain: a MIPS32 release 2 computer whose state is one hash.
  *
- * The lowest folder of the house: everything else may import it, it imports nothing of the project. It
- * mirrors the contracts step by step; formats are in docs/formats.md.
+ * `step` is the reference of what one instruction does, mirrored by the contract; `buildWitness` makes
+ * the proof from which the contract executes one step, `stepWitness` is the contract's answer to it.
+ * The machine knows nothing of models or disputes: it runs programs on memory whose parts may be
+ * committed tensors, opened when touched. It needs no files, no clock and no network.
  *
- * @example
+ * @example Run a program that exits with code 7, and prove its first step
  * ```ts
- * import { MerkleTree, rootFromPath, tensorRoot } from "./fpvm/mod.ts";
+ * import { composeInitialState, encode, buildWitness, run, stepWitness } from "./fpvm/mod.ts";
  *
- * const bytes = new Uint8Array(100).fill(7);
- * const tree = MerkleTree.ofBytes(bytes);
- * const root = rootFromPath(tree.node(0, 3), 3, tree.path(3));
- * console.log(root.every((byte, i) => byte === tensorRoot(bytes)[i])); // true
+ * const words = [
+ *   encode("ori", { rt: 2, imm: 4001 }), // $v0: exit
+ *   encode("ori", { rt: 4, imm: 7 }),
+ *   encode("syscall"),
+ * ];
+ * const state = composeInitialState({
+ *   program: new Uint8Array(Uint32Array.from(words).buffer),
+ *   programHeight: 1,
+ *   leafIndex: 0,
+ *   iteration: 0,
+ *   operandRoots: [],
+ * });
+ * const { prestate, poststate } = stepWitness(buildWitness(state));
+ * console.log(prestate.toHex(), "->", poststate.toHex());
+ * run(state, 100);
+ * console.log(state.status, state.exitCode); // 1 7
  * ```
  *
  * @module
  */
-export { ChainLearnError, type ErrorDetails, type ExitCode } from "./errors.ts";
+
+export { ChainLearnError } from "./errors.ts";
+export type { ErrorDetails, ExitCode } from "./errors.ts";
 export {
   hashPair,
   keccak256,
@@ -30,18 +46,48 @@ export {
   zeroHash,
 } from "./tree.ts";
 export {
-  Code,
-  type FunctionRef,
-  type Global,
-  type Label,
-  type Local,
-  type MemoryType,
-  type ValueType,
-  WasmModule,
-} from "./wasm_module.ts";
+  decode,
+  disassemble,
+  encode,
+  ENCODINGS,
+  REGISTER_NAMES,
+} from "./encodings.ts";
 export type {
-  LaneMemoryOp,
-  LaneOp,
-  MemoryOp,
-  PlainOp,
-} from "./wasm_opcodes.ts";
+  Encoding,
+  FieldName,
+  Fields,
+  Instruction,
+  InstructionKind,
+  InstructionName,
+} from "./encodings.ts";
+export { contentKey, MemoryContentStore } from "./content_store.ts";
+export type { ContentStore } from "./content_store.ts";
+export { CODE_END, Memory, MEMORY_HEIGHT, REGIONS } from "./memory.ts";
+export type { MachineMemory, RegionName } from "./memory.ts";
+export {
+  cloneState,
+  copyProcessor,
+  newProcessor,
+  packProcessor,
+  packState,
+  STATE_BYTES,
+  stateHash,
+  STATUS,
+  TRAP,
+  unpackState,
+} from "./state.ts";
+export type {
+  MachineState,
+  Processor,
+  TrapCode,
+  UnpackedState,
+  VmState,
+} from "./state.ts";
+export {
+  composeInitialState,
+  INITIAL_STACK_POINTER,
+  initialStateHash,
+} from "./initial_state.ts";
+export type { LeafInput } from "./initial_state.ts";
+export { MAX_GRAFT_HEIGHT, run, step, SYSCALL } from "./step.ts";
+export { buildWitness, stepWitness } from "./witness.ts";

@@ -1,0 +1,328 @@
+/**
+ * The machine's memory: 2^32 bytes as a sparse tree of 27 levels (docs/formats.md, "Trees").
+ *
+ * Reads and writes go through a small direct-mapped table of recent pages and otherwise walk the tree.
+ * Hashes are kept in the nodes and dropped along the way of a first write, so a root after k changed
+ * pages costs k pages and their ways up. A clone shares all nodes; both sides copy what they write.
+ * What a program may access is not decided here but in step.ts.
+ */
+
+import { contentKey, type ContentStore } from "./content_store.ts";
+import { prepare, type PreparedInstruction } from "./instructions.ts";
+import {
+  Content,
+  flatten,
+  Graft,
+  halves,
+  Inner,
+  type MemoryNode,
+  nodeHash,
+  type Owner,
+  Page,
+  PAGE_HEIGHT,
+  pagePath,
+} from "./memory_node.ts";
+import { zeroHash } from "./tree.ts";
+
+/** Height of the tree over all of memory. */
+export const MEMORY_HEIGHT = 27;
+
+/** The regions of memory; each is one node of the tree: base address and height of its subtree. */
+export const REGIONS = {
+  program: { base: 0x0000_0000, height: 19 },
+  input: { base: 0x1000_0000, height: 5 },
+  key: { base: 0x1100_0000, height: 0 },
+  output: { base: 0x2000_0000, height: 19 },
+  stack: { base: 0x3000_0000, height: 23 },
+  value: { base: 0x4000_0000, height: 25 },
+  model: { base: 0x8000_0000, height: 26 },
+} as const;
+
+/** Name of a region. */
+export type RegionName = keyof typeof REGIONS;
+
+/** First address that holds data: code below it never changes while a program runs. */
+export const CODE_END = 0x0100_0000;
+
+const SLOTS = 256;
+const PAGE_WORDS = 1024;
+const noWords = new Int32Array(PAGE_WORDS);
+
+/** Memory as the instructions see it; addresses are u32 or the same bits as i32. */
+export interface MachineMemory {
+  /** The decoded word at `pc`, or null where it is no instruction. */
+  instruction(pc: number): PreparedInstruction | null;
+  /** The word at an address whose low two bits are ignored, as i32. */
+  load32(address: number): number;
+  store32(address: number, value: number): void;
+  /** The 32 bytes of the leaf that holds an address. */
+  leaf(address: number): Uint8Array;
+  storeLeaf(address: number, leaf: Uint8Array): void;
+  /** Puts the committed subtree with that root at an aligned address. */
+  graft(address: number, height: number, root: Uint8Array): void;
+  /** Zeroes the subtree at an aligned address and returns the root it had. */
+  save(address: number, height: number): Uint8Array;
+}
+
+/** Sparse memory with lazy grafts; see the head of this file. */
+export class Memory implements MachineMemory {
+  #tree: MemoryNode = null;
+  #owner: Owner = {};
+  readonly #readTags = new Int32Array(SLOTS).fill(-1);
+  readonly #readWords: Int32Array[] = new Array(SLOTS).fill(noWords);
+  readonly #writeTags = new Int32Array(SLOTS).fill(-1);
+  readonly #writeWords: Int32Array[] = new Array(SLOTS).fill(noWords);
+  /** Decoded code pages; holes are filled when executed. */
+  #code: (PreparedInstruction | null)[][] = [];
+  /** What was saved or grafted, by key: shared with clones, since a key names its content. */
+  #saved = new Map<string, MemoryNode>();
+  #contents = new Map<string, Content>();
+
+  constructor(readonly store?: ContentStore) {}
+
+  /** An independent copy; costs no copying of pages. */
+  clone(): Memory {
+    const copy = new Memory(this.store);
+    copy.#tree = this.#tree;
+    copy.#code = this.#code;
+    copy.#saved = this.#saved;
+    copy.#contents = this.#contents;
+    this.#owner = {};
+    this.#writeTags.fill(-1);
+    return copy;
+  }
+
+  /** Root of all of memory, 32 bytes. */
+  root(): Uint8Array {
+    this.#writeTags.fill(-1);
+    return nodeHash(this.#tree, MEMORY_HEIGHT);
+  }
+
+  /** Root of the subtree of that height at an aligned address. */
+  subtreeRoot(address: number, height: number): Uint8Array {
+    this.#writeTags.fill(-1);
+    return nodeHash(this.#subtree(address, height), height);
+  }
+
+  /** Root of a region's subtree. */
+  fieldRoot(name: RegionName): Uint8Array {
+    return this.subtreeRoot(REGIONS[name].base, REGIONS[name].height);
+  }
+
+  /** Siblings from `level` up to the root, bottom-up, of the subtree at an address. */
+  path(address: number, level = 0): Uint8Array[] {
+    this.#writeTags.fill(-1);
+    const siblings: Uint8Array[] = [];
+    let node = this.#tree;
+    let height = MEMORY_HEIGHT;
+    for (; height > level; height--) {
+      if (node instanceof Page) break;
+      const [left, right] = halves(node);
+      const side = (address >>> (height + 4)) & 1;
+      siblings.push(nodeHash(side === 1 ? left : right, height - 1));
+      node = side === 1 ? right : left;
+    }
+    siblings.reverse();
+    if (height === level || !(node instanceof Page)) return siblings;
+    const index = ((address >>> 5) & (2 ** height - 1)) >>> level;
+    return [...pagePath(node, height, index, level), ...siblings];
+  }
+
+  instruction(pc: number): PreparedInstruction | null {
+    const page = this.#code[pc >>> 12] ??= [];
+    const known = page[(pc >>> 2) & 1023];
+    if (known !== undefined) return known;
+    return page[(pc >>> 2) & 1023] = prepare(this.load32(pc));
+  }
+
+  load32(address: number): number {
+    const page = address >>> 12;
+    const slot = page & (SLOTS - 1);
+    return this.#readTags[slot] === page
+      ? this.#readWords[slot][(address >>> 2) & 1023]
+      : this.#load32Slowly(address);
+  }
+
+  store32(address: number, value: number): void {
+    const page = address >>> 12;
+    const slot = page & (SLOTS - 1);
+    if (this.#writeTags[slot] === page) {
+      this.#writeWords[slot][(address >>> 2) & 1023] = value;
+    } else {
+      this.#store32Slowly(address, value);
+    }
+  }
+
+  leaf(address: number): Uint8Array {
+    const words = new Int32Array(8);
+    for (let i = 0; i < 8; i++) words[i] = this.load32((address & ~31) + 4 * i);
+    return new Uint8Array(words.buffer);
+  }
+
+  storeLeaf(address: number, leaf: Uint8Array): void {
+    const words = new Int32Array(leaf.slice().buffer);
+    words.forEach((word, i) => this.store32((address & ~31) + 4 * i, word));
+  }
+
+  graft(address: number, height: number, root: Uint8Array): void {
+    this.#replace(address, height, this.#committed(height, root));
+  }
+
+  /** Puts bytes, zero-padded to the height, at an aligned address; they are not copied and not hashed yet. */
+  graftBytes(address: number, height: number, bytes: Uint8Array): void {
+    const content = new Content(height, null, undefined, bytes);
+    this.#replace(address, height, new Graft(content, height, 0));
+  }
+
+  save(address: number, height: number): Uint8Array {
+    const node = this.#subtree(address, height);
+    const root = nodeHash(node, height);
+    this.#saved.set(contentKey(root, height), node);
+    this.#owner = {};
+    this.#replace(address, height, null);
+    return root;
+  }
+
+  #committed(height: number, root: Uint8Array): MemoryNode {
+    const key = contentKey(root, height);
+    if (root.toHex() === zeroHash(height).toHex()) return null;
+    const saved = this.#saved.get(key);
+    if (saved !== undefined) return saved;
+    if (height === 0) {
+      return new Page(new Int32Array(root.slice().buffer), null);
+    }
+    let content = this.#contents.get(key);
+    if (content === undefined) {
+      content = new Content(height, root.slice(), this.store);
+      this.#contents.set(key, content);
+    }
+    return new Graft(content, height, 0);
+  }
+
+  #subtree(address: number, height: number): MemoryNode {
+    let node = this.#tree;
+    for (let at = MEMORY_HEIGHT; at > height && node !== null; at--) {
+      node = halves(node)[(address >>> (at + 4)) & 1];
+    }
+    return node;
+  }
+
+  #replace(address: number, height: number, subtree: MemoryNode): void {
+    const replaced = (node: MemoryNode, at: number): MemoryNode => {
+      if (at === height) return subtree;
+      const [left, right] = halves(node);
+      return (address >>> (at + 4)) & 1
+        ? new Inner(left, replaced(right, at - 1), this.#owner)
+        : new Inner(replaced(left, at - 1), right, this.#owner);
+    };
+    this.#tree = replaced(this.#tree, MEMORY_HEIGHT);
+    this.#readTags.fill(-1);
+    this.#writeTags.fill(-1);
+    this.#codeChanged(address);
+  }
+
+  #codeChanged(address: number): void {
+    if (address >>> 0 < CODE_END) this.#code = [];
+  }
+
+  #load32Slowly(address: number): number {
+    let parent: Inner | null = null;
+    let side = 0;
+    let node = this.#tree;
+    let height = MEMORY_HEIGHT;
+    const attach = (child: MemoryNode) => {
+      if (parent === null) this.#tree = child;
+      else if (side === 1) parent.right = child;
+      else parent.left = child;
+      node = child;
+    };
+    while (node !== null && !(node instanceof Page)) {
+      if (node instanceof Graft) {
+        attach(node.open());
+      } else if (height === PAGE_HEIGHT) {
+        return this.#loadFromSplitPage(node, address, attach);
+      } else {
+        parent = node;
+        height--;
+        side = (address >>> (height + 5)) & 1;
+        node = side === 1 ? node.right : node.left;
+      }
+    }
+    const words = node === null ? noWords : node.words;
+    this.#remember(address, words);
+    return words[(address >>> 2) & 1023];
+  }
+
+  #loadFromSplitPage(
+    split: Inner,
+    address: number,
+    attach: (page: Page) => void,
+  ): number {
+    let node: MemoryNode = split;
+    for (let height = PAGE_HEIGHT; node instanceof Inner; height--) {
+      const side: "left" | "right" = (address >>> (height + 4)) & 1
+        ? "right"
+        : "left";
+      const child: MemoryNode = node[side];
+      node = child instanceof Graft ? node[side] = child.open() : child;
+    }
+    const whole = flatten(split, this.#owner);
+    if (whole !== null) {
+      attach(whole);
+      this.#remember(address, whole.words);
+    }
+    if (node === null) return 0;
+    const { words } = node as Page;
+    return words[(address >>> 2) & (words.length - 1)];
+  }
+
+  #store32Slowly(address: number, value: number): void {
+    this.#codeChanged(address);
+    let words: Int32Array = noWords;
+    const written = (node: MemoryNode, height: number): MemoryNode => {
+      if (node instanceof Graft) return written(node.open(), height);
+      if (node === null && height <= PAGE_HEIGHT) {
+        node = new Page(new Int32Array(8 << height), this.#owner);
+      }
+      if (node instanceof Page) {
+        const page = node.owner === this.#owner
+          ? node
+          : new Page(node.words.slice(), this.#owner);
+        page.hash = null;
+        words = page.words;
+        return page;
+      }
+      const inner = node !== null && node.owner === this.#owner
+        ? node
+        : new Inner(node?.left ?? null, node?.right ?? null, this.#owner);
+      inner.hash = null;
+      if ((address >>> (height + 4)) & 1) {
+        inner.right = written(inner.right, height - 1);
+      } else inner.left = written(inner.left, height - 1);
+      if (height !== PAGE_HEIGHT) return inner;
+      const whole = flatten(inner, this.#owner);
+      if (whole !== null) words = whole.words;
+      return whole ?? inner;
+    };
+    this.#tree = written(this.#tree, MEMORY_HEIGHT);
+    words[(address >>> 2) & (words.length - 1)] = value;
+    if (words.length === PAGE_WORDS) {
+      this.#remember(address, words);
+      if (address >>> 0 >= CODE_END) this.#rememberWritable(address, words);
+    } else {
+      this.#readTags[(address >>> 12) & (SLOTS - 1)] = -1;
+    }
+  }
+
+  #remember(address: number, words: Int32Array): void {
+    const page = address >>> 12;
+    this.#readTags[page & (SLOTS - 1)] = page;
+    this.#readWords[page & (SLOTS - 1)] = words;
+  }
+
+  #rememberWritable(address: number, words: Int32Array): void {
+    const page = address >>> 12;
+    this.#writeTags[page & (SLOTS - 1)] = page;
+    this.#writeWords[page & (SLOTS - 1)] = words;
+  }
+}
