@@ -6,7 +6,7 @@
  * them all, so that the same construction gives the same kernel every time and a subtree may be used in
  * several places. Nothing here checks a kernel: that is `verify.ts`.
  */
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import {
   type Carry,
   dtypes,

@@ -6,7 +6,7 @@
  * still, otherwise a softmax would be quadratic. It runs kernels that `verifyKernel` has accepted; an
  * index outside its dimension is an error here, never a wrong byte.
  */
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { type Dependences, dependences, isHoisted } from "./hoisting.ts";
 import {
   byteLength,

@@ -5,7 +5,7 @@
  * that passes has a meaning for all operand bytes and every iteration number, and a bounded cost. Errors
  * name the kernel and the subexpression.
  */
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { type Dependences, dependences } from "./hoisting.ts";
 import {
   byteLength,
