@@ -119,7 +119,7 @@ library Alu {
             state.setHiLo(fn == 17 ? rs << 32 | both & U32 : both >> 32 << 32 | rs);
             return NONE;
         }
-        if (word & 0xffc0 != 0 || fn < 24) return ENCODING;
+        if (word & 0xffc0 != 0 || fn < 24 || fn > 27) return ENCODING;
         uint256 rt = state.register(word >> 16);
         unchecked {
             if (fn == 24) {

@@ -79,7 +79,7 @@ contract StepVm is IStepVm {
             uint256 fn = word & 63;
             if (fn == 12) return systemCall(state, tree);
             if (fn == 8 || fn == 9) return Control.jumpRegister(state, word);
-            if (fn >= 48) return Control.trapIf(state, word);
+            if (fn >= 48) return fn < 56 ? Control.trapIf(state, word) : ENCODING;
             if (fn >= 32) cause = Alu.threeRegisters(state, word);
             else if (fn < 8) cause = Alu.shift(state, word);
             else if (fn >= 16) cause = Alu.hiLo(state, word);
