@@ -45,6 +45,21 @@ export {
   treeHeight,
   zeroHash,
 } from "./tree.ts";
+export { Code, WasmModule } from "./wasm_module.ts";
+export type {
+  FunctionRef,
+  Global,
+  Label,
+  Local,
+  MemoryType,
+  ValueType,
+} from "./wasm_module.ts";
+export type {
+  LaneMemoryOp,
+  LaneOp,
+  MemoryOp,
+  PlainOp,
+} from "./wasm_opcodes.ts";
 export {
   decode,
   disassemble,
