@@ -1,0 +1,4 @@
+/** ONNX Add: element-wise, with broadcasting. */
+import { binaryOperator } from "../binary.ts";
+
+export const add = binaryOperator("Add", "add");

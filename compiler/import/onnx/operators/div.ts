@@ -1,0 +1,4 @@
+/** ONNX Div: element-wise, with broadcasting. */
+import { binaryOperator } from "../binary.ts";
+
+export const div = binaryOperator("Div", "div");

@@ -1,0 +1,35 @@
+/** ONNX Pad with a constant value; amounts as attribute before operator set 11, as input since. */
+import type { OnnxOperator } from "../operator.ts";
+
+export const pad: OnnxOperator = {
+  name: "Pad",
+  attributes: { mode: "string", pads: "ints", value: "float" },
+  inputs: [1, 4],
+  build(context) {
+    const mode = context.string("mode", "constant");
+    if (mode !== "constant") context.fail("mode constant", mode);
+    const rank = context.shape(0).length;
+    const old = context.opset < 11;
+    const amounts = old
+      ? context.ints("pads") ?? []
+      : [...context.constant(1, "pads")];
+    const chosen = context.constantOr(3, "axes");
+    const axes = chosen
+      ? [...chosen].map((a) => context.axis(a, rank))
+      : Array.from({ length: rank }, (_, d) => d);
+    const limit = (n: number) => Math.abs(n) <= 2 ** 24;
+    if (amounts.length !== 2 * axes.length || !amounts.every(limit)) {
+      context.fail(`${2 * axes.length} amounts`, `[${amounts}]`);
+    }
+    const value = old
+      ? context.real("value", 0)
+      : context.constantOr(2, "value")?.[0] ?? 0;
+    const before = new Array<number>(rank).fill(0);
+    const after = new Array<number>(rank).fill(0);
+    axes.forEach((d, i) => {
+      before[d] = amounts[i];
+      after[d] = amounts[i + axes.length];
+    });
+    return context.graph.pad(context.input(0), before, after, value);
+  },
+};

@@ -1,0 +1,4 @@
+/** ONNX Tanh: element-wise. */
+import { unaryOperator } from "../binary.ts";
+
+export const tanh = unaryOperator("Tanh", "tanh");
