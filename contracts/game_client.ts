@@ -1,0 +1,216 @@
+/**
+ * The moves of a dispute as transactions' data, encoded from the view that they continue.
+ *
+ * A player decides on a `Move`; everything else that the contract wants (terms, position, posted hashes) comes from
+ * the view. Whether a move is wise, and who sends it, is not decided here: dispute/ does.
+ */
+import { encodeFunctionData, type Hex } from "viem";
+import { ChainLearnError } from "../fpvm/errors.ts";
+import { gameAbi } from "./game_abi.ts";
+import { type DisputeView, positionHash } from "./game_view.ts";
+
+/** The first move, to which the opening was committed. */
+export interface RevealMove {
+  readonly kind: "reveal";
+  readonly claim: Hex;
+  /** Hashes at the inner segment ends of [0, n]. */
+  readonly hashes: readonly Hex[];
+  readonly salt: Hex;
+}
+
+/** A round of the challenger: hashes at the inner segment ends, or nodes below the denied one. */
+export interface PostMove {
+  readonly kind: "post";
+  readonly hashes: readonly Hex[];
+}
+
+/** The submitter's answer: the first segment whose end, or the first node, that he denies. */
+export interface AnswerMove {
+  readonly kind: "answer";
+  readonly index: number;
+}
+
+/** Opens a node of the graph; fields that the contract does not reach may be empty. */
+export interface OpenNodeMove {
+  readonly kind: "open_node";
+  /** The stop slot's 32 bytes and path under the agreed state, where the model has one. */
+  readonly stop?: { readonly leaf: Hex; readonly path: readonly Hex[] };
+  readonly descriptor: Hex;
+  readonly programPath: readonly Hex[];
+  readonly oldRoot: Hex;
+  readonly newRoot: Hex;
+  readonly slotPath: readonly Hex[];
+  /** The first round of the phase tensor. */
+  readonly nodes: readonly Hex[];
+}
+
+/** Opens the finish step: the kept subtree and its path under the agreed state. */
+export interface OpenFinishMove {
+  readonly kind: "open_finish";
+  readonly kept: Hex;
+  readonly path: readonly Hex[];
+}
+
+/** Opens a leaf, or a whole result, and claims how its program ends. */
+export interface OpenLeafMove {
+  readonly kind: "open_leaf";
+  /** Per operand its root and its path; nothing for the weights table. */
+  readonly operands: readonly {
+    readonly root: Hex;
+    readonly path: readonly Hex[];
+  }[];
+  /** F, 178 bytes. */
+  readonly finalState: Hex;
+  /** m */
+  readonly steps: bigint;
+  /** Mapped path of the result under F's memory root; `0x` where F gives zero. */
+  readonly outputPath: Hex;
+  /** The first round of the phase instruction. */
+  readonly hashes: readonly Hex[];
+}
+
+/** Executes the disputed instruction; either side may send it. */
+export interface ArbitrateMove {
+  readonly kind: "arbitrate";
+  readonly witness: Hex;
+}
+
+/** Ends a dispute whose clock has run out; anyone may send it. */
+export interface TimeOutMove {
+  readonly kind: "time_out";
+}
+
+export type Move =
+  | RevealMove
+  | PostMove
+  | AnswerMove
+  | OpenNodeMove
+  | OpenFinishMove
+  | OpenLeafMove
+  | ArbitrateMove
+  | TimeOutMove;
+
+const ZERO_LEAF: Hex = `0x${"00".repeat(32)}`;
+
+function misplaced(view: DisputeView, move: Move): never {
+  throw new ChainLearnError(
+    `Cannot play "${move.kind}" in dispute ${view.disputeId}: expected a move of the phase ${view.phase}, found another's`,
+  );
+}
+
+/** The data of the transaction that plays `move` on the game's contract; throws where the phase has no such move. */
+export function encodeMove(view: DisputeView, move: Move): Hex {
+  const { disputeId, terms } = view;
+  const abi = gameAbi;
+  switch (move.kind) {
+    case "reveal":
+      return encodeFunctionData({
+        abi,
+        functionName: "reveal",
+        args: [disputeId, terms, move.claim, move.hashes, move.salt],
+      });
+    case "post":
+      return encodePost(view, move);
+    case "answer":
+      return encodeAnswer(view, move);
+    case "open_node":
+      return encodeOpenNode(view, move);
+    case "open_finish":
+      return view.phase !== "graph"
+        ? misplaced(view, move)
+        : encodeFunctionData({
+          abi,
+          functionName: "openFinish",
+          args: [disputeId, terms, view.interval, move.kept, move.path],
+        });
+    case "open_leaf":
+      return encodeOpenLeaf(view, move);
+    case "arbitrate":
+      return view.phase !== "instruction"
+        ? misplaced(view, move)
+        : encodeFunctionData({
+          abi,
+          functionName: "arbitrate",
+          args: [disputeId, terms, view.interval, move.witness],
+        });
+    case "time_out":
+      return encodeFunctionData({
+        abi,
+        functionName: "timeOut",
+        args: [disputeId, terms, positionHash(view)],
+      });
+    default:
+      return move satisfies never;
+  }
+}
+
+function encodePost(view: DisputeView, move: PostMove): Hex {
+  const { disputeId, terms } = view;
+  if (view.phase === "graph" || view.phase === "instruction") {
+    return encodeFunctionData({
+      abi: gameAbi,
+      functionName: "post",
+      args: [disputeId, terms, view.interval, move.hashes],
+    });
+  }
+  if (view.phase !== "tensor") return misplaced(view, move);
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "postNodes",
+    args: [disputeId, terms, view.branch, move.hashes],
+  });
+}
+
+function encodeAnswer(view: DisputeView, move: AnswerMove): Hex {
+  const { disputeId, terms } = view;
+  const index = BigInt(move.index);
+  if (view.phase === "graph" || view.phase === "instruction") {
+    return encodeFunctionData({
+      abi: gameAbi,
+      functionName: "answer",
+      args: [disputeId, terms, view.interval, view.posted ?? [], index],
+    });
+  }
+  if (view.phase !== "tensor") return misplaced(view, move);
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "answerNodes",
+    args: [disputeId, terms, view.branch, view.posted ?? [], index],
+  });
+}
+
+function encodeOpenNode(view: DisputeView, move: OpenNodeMove): Hex {
+  if (view.phase !== "graph") return misplaced(view, move);
+  const { descriptor, programPath, oldRoot, newRoot, slotPath, nodes } = move;
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "openNode",
+    args: [view.disputeId, view.terms, view.interval, {
+      stopLeaf: move.stop?.leaf ?? ZERO_LEAF,
+      stopPath: move.stop?.path ?? [],
+      descriptor,
+      programPath,
+      oldRoot,
+      newRoot,
+      slotPath,
+      nodes,
+    }],
+  });
+}
+
+function encodeOpenLeaf(view: DisputeView, move: OpenLeafMove): Hex {
+  if (view.phase !== "leaf") return misplaced(view, move);
+  const { finalState, steps, outputPath, hashes } = move;
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "openLeaf",
+    args: [view.disputeId, view.terms, view.branch, {
+      descriptor: view.descriptor,
+      operands: move.operands.flatMap(({ root, path }) => [root, ...path]),
+      finalState,
+      steps,
+      outputPath,
+      hashes,
+    }],
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * The contracts as TypeScript sees them: compiled artifacts, a local chain, and the client of the dispute game.
+ *
+ * `src/` holds the Solidity, `artifacts/` what it compiles to. The game's client is pure: events become views of a
+ * dispute, a view and a move become a transaction's data. Sending it is the caller's matter.
+ *
+ * @example
+ * ```ts
+ * import { innerEnds, segmentCount } from "./contracts/mod.ts";
+ *
+ * console.log(segmentCount(0n, 10n, 4)); // 4
+ * console.log(innerEnds(0n, 10n, 4)); // [ 2n, 5n, 7n ]
+ * ```
+ *
+ * @module
+ */
+export { type Anvil, type AnvilOptions, startAnvil } from "./anvil.ts";
+export {
+  type Artifact,
+  artifact,
+  type ArtifactName,
+  artifactNames,
+} from "./artifacts.ts";
+export { gameAbi } from "./game_abi.ts";
+export {
+  type AnswerMove,
+  type ArbitrateMove,
+  encodeMove,
+  type Move,
+  type OpenFinishMove,
+  type OpenLeafMove,
+  type OpenNodeMove,
+  type PostMove,
+  type RevealMove,
+  type TimeOutMove,
+} from "./game_client.ts";
+export {
+  applyEvent,
+  decodeGameEvent,
+  type GameEvent,
+  viewsOf,
+} from "./game_events.ts";
+export {
+  type Branch,
+  branchHash,
+  type Clocks,
+  type DisputeView,
+  type Ending,
+  endings,
+  firstMoveCommitment,
+  type GraphView,
+  type InstructionView,
+  type Interval,
+  intervalHash,
+  isWhole,
+  type LeafView,
+  positionHash,
+  postedHash,
+  type ResolvedView,
+  revealHash,
+  type RevealView,
+  type RoundView,
+  secondsLeft,
+  type Side,
+  type TensorView,
+  type Terms,
+  termsHash,
+  transcriptOf,
+} from "./game_view.ts";
+export {
+  innerEnds,
+  nodesPerRound,
+  segmentCount,
+  segmentEnd,
+} from "./segments.ts";
