@@ -104,5 +104,6 @@ export {
   initialStateHash,
 } from "./initial_state.ts";
 export type { LeafInput } from "./initial_state.ts";
+export { loadElf } from "./elf.ts";
 export { MAX_GRAFT_HEIGHT, run, step, SYSCALL } from "./step.ts";
 export { buildWitness, stepWitness } from "./witness.ts";

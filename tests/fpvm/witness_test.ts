@@ -47,7 +47,7 @@ Deno.test("stepWitness: golden vectors", async () => {
     assertEquals(`0x${result.poststate.toHex()}`, poststate, name);
   }
   assertEquals(invalid.length, invalidWitnesses().length);
-  for (const { name, witness } of invalid) {
+  for (const { witness } of invalid) {
     assertThrows(() => stepWitness(bytes(witness)), ChainLearnError);
   }
 });
@@ -83,7 +83,7 @@ Deno.test("stepWitness: P every flipped bit of a proof is refused, of a state se
 });
 
 Deno.test("stepWitness: refuses every truncation and every lengthening", () => {
-  for (const { name, state } of vmCases().slice(0, 40)) {
+  for (const { state } of vmCases().slice(0, 40)) {
     const witness = buildWitness(state);
     for (const count of [1, 4, 31, 32, 36]) {
       const longer = new Uint8Array(witness.length + count);

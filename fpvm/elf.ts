@@ -1,0 +1,152 @@
+/**
+ * Loads a static little-endian MIPS executable, for running ordinary C programs on the machine.
+ *
+ * Nothing is linked, relocated or passed to the program: registers are zero but $sp, and the only
+ * system calls are the machine's own. Floating-point instructions trap, so code is built soft-float.
+ */
+
+import type { ContentStore } from "./content_store.ts";
+import { ChainLearnError } from "./errors.ts";
+import { INITIAL_STACK_POINTER } from "./initial_state.ts";
+import { CODE_END, Memory } from "./memory.ts";
+import { newProcessor, type VmState } from "./state.ts";
+
+const HEADER_BYTES = 52;
+const SEGMENT_BYTES = 32;
+const EXECUTABLE = 2, MIPS = 8;
+const LOAD = 1, DYNAMIC = 2, INTERPRETER = 3;
+const FLAG_EXECUTE = 1, FLAG_WRITE = 2;
+
+interface Segment {
+  type: number;
+  offset: number;
+  address: number;
+  fileBytes: number;
+  memoryBytes: number;
+  flags: number;
+}
+
+function refuse(expected: string, found: string): ChainLearnError {
+  return new ChainLearnError(
+    `Cannot load the ELF file: expected ${expected}, found ${found}`,
+  );
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+function checkHeader(file: Uint8Array, view: DataView): void {
+  if (file.length < HEADER_BYTES || view.getUint32(0) !== 0x7f454c46) {
+    throw refuse("an ELF header", `${file.length} bytes without one`);
+  }
+  const [wordSize, byteOrder] = [file[4], file[5]];
+  if (wordSize !== 1 || byteOrder !== 1) {
+    throw refuse(
+      "class 1 (32 bits) and data 1 (little-endian)",
+      `class ${wordSize} and data ${byteOrder}`,
+    );
+  }
+  const [type, machine] = [view.getUint16(16, true), view.getUint16(18, true)];
+  if (type !== EXECUTABLE || machine !== MIPS) {
+    throw refuse(
+      `type ${EXECUTABLE} (executable) and machine ${MIPS} (MIPS)`,
+      `type ${type} and machine ${machine}`,
+    );
+  }
+}
+
+function readSegments(file: Uint8Array, view: DataView): Segment[] {
+  const start = view.getUint32(28, true);
+  const size = view.getUint16(42, true);
+  const count = view.getUint16(44, true);
+  if (size !== SEGMENT_BYTES || start + size * count > file.length) {
+    throw refuse(
+      `program headers of ${SEGMENT_BYTES} bytes inside the file`,
+      `${count} of ${size} bytes at ${hex(start)}`,
+    );
+  }
+  return Array.from({ length: count }, (_, i) => {
+    const word = (index: number) =>
+      view.getUint32(start + size * i + 4 * index, true);
+    return {
+      type: word(0),
+      offset: word(1),
+      address: word(2),
+      fileBytes: word(4),
+      memoryBytes: word(5),
+      flags: word(6),
+    };
+  });
+}
+
+function checkSegment(segment: Segment, file: Uint8Array): void {
+  const { type, offset, address, fileBytes, memoryBytes, flags } = segment;
+  if (type === DYNAMIC || type === INTERPRETER) {
+    throw refuse("a static executable", "a dynamic one");
+  }
+  if (type !== LOAD) return;
+  const end = address + memoryBytes;
+  if (
+    offset + fileBytes > file.length || fileBytes > memoryBytes || end > 2 ** 32
+  ) {
+    throw refuse(
+      `the segment at ${hex(address)} inside file and memory`,
+      `${fileBytes} of ${memoryBytes} bytes at offset ${hex(offset)}`,
+    );
+  }
+  if ((flags & FLAG_WRITE) !== 0 && address < CODE_END) {
+    throw refuse(
+      `writable segments at or above ${hex(CODE_END)}`,
+      `one at ${hex(address)}`,
+    );
+  }
+  if ((flags & FLAG_EXECUTE) !== 0 && end > CODE_END) {
+    throw refuse(
+      `executable segments below ${hex(CODE_END)}`,
+      `one ending at ${hex(end)}`,
+    );
+  }
+}
+
+function storeBytes(
+  memory: Memory,
+  address: number,
+  bytes: Uint8Array,
+): void {
+  bytes.forEach((byte, i) => {
+    const at = address + i;
+    const shift = (at & 3) * 8;
+    const word = memory.load32(at) & ~(0xff << shift);
+    memory.store32(at, word | (byte << shift));
+  });
+}
+
+/**
+ * The state in which the program starts.
+ *
+ * @throws ChainLearnError for a file that is no static little-endian MIPS executable, has a writable
+ * segment below 16 MiB or an executable one above it.
+ */
+export function loadElf(file: Uint8Array, store?: ContentStore): VmState {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
+  checkHeader(file, view);
+  const segments = readSegments(file, view);
+  const memory = new Memory(store);
+  for (const segment of segments) {
+    checkSegment(segment, file);
+    if (segment.type !== LOAD) continue;
+    const { offset, address, fileBytes } = segment;
+    storeBytes(memory, address, file.subarray(offset, offset + fileBytes));
+  }
+  const pc = view.getUint32(24, true);
+  if (pc % 4 !== 0 || pc >= CODE_END) {
+    throw refuse(
+      `an aligned entry point below ${hex(CODE_END)}`,
+      hex(pc),
+    );
+  }
+  const processor = { ...newProcessor(), pc, nextPc: pc + 4 };
+  processor.registers[29] = INITIAL_STACK_POINTER;
+  return { ...processor, memory };
+}
