@@ -1,13 +1,13 @@
 /**
- * Random kernels for property tests, and bytes for their operands.
+ * Random kernels for property tests: whatever the IR can say, small, and accepted by the verifier.
  *
- * Kernels are well-typed and in range by construction: every load index is clamped to its dimension, every
- * loop count is within its bound. They use every operation, element type and kind of expression. Bytes
- * favour edges (extremes, infinities, NaN payloads), where targets differ.
+ * Every target is compared with the interpreter on them. Shapes straddle leaves (1, 31, 32, 33, 7x5);
+ * operand bytes are random with gaps of layouts left random too, since no result may depend on them.
  */
+import * as b from "../compiler/build.ts";
+import { defineKernel } from "../compiler/define.ts";
 import {
   byteLength,
-  type Carry,
   type DType,
   dtypes,
   type Expr,
@@ -18,273 +18,390 @@ import {
   type Scalar,
   type ScalarFunction,
   type TensorType,
-  type Value,
 } from "../compiler/ir.ts";
 import type { Random } from "./random.ts";
 
-/** Values at which operations of each type have their corners. */
-export const edges: Record<Scalar, readonly Value[]> = {
-  // deno-fmt-ignore
-  i32: [0, 1, -1, 2, 3, 7, 31, 32, 33, 63, 64, 127, 128, -128, 255, 32767, -32768, 65535, 2 ** 31 - 1, -(2 ** 31), 0x01020304, -0x7f80ff01],
-  // deno-fmt-ignore
-  i64: [0n, 1n, -1n, 2n, 3n, 63n, 64n, (1n << 24n) + 1n, (1n << 31n) - 1n, -(1n << 31n), 1n << 32n, (1n << 53n) + 1n, (1n << 62n) + (1n << 38n), (1n << 63n) - 1n, -(1n << 63n)],
-  // deno-fmt-ignore
-  f32: [0, 1 << 31, 1, (1 << 31) | 1, 0x007fffff, 0x00800000, 0x3f000000, 0x3f800000, 0xbf800000 | 0, 0x3fc00000, 0x40200000, 0x33800000, 0x477fefff, 0x477ff000, 0x38800000, 0x387fffff, 0x4b000001, 0x4f000000, 0xcf000000 | 0, 0x5f000000, 0xdf000000 | 0, 0x7f7fffff, 0x7f800000, 0xff800000 | 0, 0x7fc00000, 0xffc00000 | 0, 0x7f800001, 0xff812345 | 0],
-};
+/** A kernel and what to run it on. */
+export interface RandomKernel {
+  readonly kernel: Kernel;
+  readonly operands: readonly Uint8Array[];
+  readonly iteration: number;
+}
 
-/** Random bytes in which elements of the type are often edge values. */
-export function operandBytes(random: Random, type: TensorType): Uint8Array {
+export interface RandomKernelOptions {
+  /** Use f32, f16 and bf16 as well; the default is true. */
+  readonly float?: boolean;
+}
+
+const SHAPES = [[1], [31], [32], [33], [7, 5], [2, 3, 5], [1, 33], [5, 1, 4], [
+  2,
+  1,
+  2,
+  3,
+  2,
+  2,
+]];
+const INTEGER_DTYPES: DType[] = [
+  "bool",
+  "i8",
+  "u8",
+  "i16",
+  "u16",
+  "i32",
+  "i64",
+];
+const FLOAT_DTYPES: DType[] = ["f32", "f16", "bf16"];
+
+/** A kernel that `verifyKernel` accepts; the same random state gives the same kernel. */
+export function randomKernel(
+  random: Random,
+  options: RandomKernelOptions = {},
+): RandomKernel {
+  const float = options.float ?? true;
+  const names = float ? [...INTEGER_DTYPES, ...FLOAT_DTYPES] : INTEGER_DTYPES;
+  const shape = random.pick(SHAPES);
+  const result: TensorType = { dtype: random.pick(names), shape };
+  const isUpdate = random.below(6) === 0;
+  const operands: TensorType[] = isUpdate ? [result] : [];
+  while (operands.length < 1 + random.below(3)) {
+    operands.push(randomTensor(random, random.pick(names), shape));
+  }
+  const writer = new Writer(random, float, operands, shape);
+  const functions = writer.functions();
+  const body = writer.expr(dtypes[result.dtype].scalar, 5);
+  const kernel = defineKernel({
+    name: `random_${random.seed}`,
+    operands,
+    result,
+    functions,
+    ...(isUpdate
+      ? {
+        update: {
+          operand: 0,
+          ranges: shape.map((n) => updateRange(random, n)),
+        },
+      }
+      : random.below(5) === 0
+      ? { extents: shape.map((n) => random.bool() ? null : extent(random, n)) }
+      : {}),
+    body,
+  });
+  return {
+    kernel,
+    operands: operands.map((type) => randomBytes(random, type)),
+    iteration: random.pick([0, 1, 2, 5, random.below(40), 2 ** 31 - 2]),
+  };
+}
+
+/** The result's shape, or one that a contraction would read, at times in a layout. */
+function randomTensor(
+  random: Random,
+  dtype: DType,
+  result: readonly number[],
+): TensorType {
+  const shape = random.pick([
+    result,
+    [result[result.length - 1], 1 + random.below(40)],
+    [1 + random.below(9)],
+    [3, 1 + random.below(5), 2],
+  ]);
+  if (random.below(3) > 0) return { dtype, shape };
+  return { dtype, shape, layout: randomLayout(random, shape) };
+}
+
+function randomLayout(random: Random, shape: readonly number[]): Layout {
+  const factors: { axis: number; size: number }[][] = shape.map(
+    (size, axis) => {
+      const inner = random.pick([1, 2, 3, 4, 8]);
+      return [{ axis, size: Math.ceil(size / inner) }, { axis, size: inner }];
+    },
+  );
+  const layout: { axis: number; size: number }[] = [];
+  while (factors.some((list) => list.length > 0)) {
+    const list = random.pick(factors.filter((list) => list.length > 0));
+    layout.push(list.shift()!);
+  }
+  return layout;
+}
+
+function extent(random: Random, size: number): Expr {
+  return random.pick([
+    b.min(b.add(b.iteration, 1), size),
+    b.sub(b.op("i32.rem_s", b.iteration, size + 3), 1),
+    b.i32(random.below(size + 2)),
+  ]);
+}
+
+function updateRange(random: Random, size: number) {
+  return random.pick([
+    { first: b.i32(0), count: b.i32(size) },
+    {
+      first: b.sub(b.op("i32.rem_s", b.iteration, size + 2), 1),
+      count: b.i32(1 + random.below(size)),
+    },
+    { first: b.min(b.iteration, size), count: b.sub(b.min(b.iteration, 3), 1) },
+  ]);
+}
+
+/** Random bytes; of every four elements one has bytes all 0 or 0xff, or a sign bit, or is a NaN. */
+function randomBytes(random: Random, type: TensorType): Uint8Array {
   const bytes = random.bytes(byteLength(type));
-  const view = new DataView(bytes.buffer);
-  const { bytes: size, scalar } = dtypes[type.dtype];
+  const size = dtypes[type.dtype].bytes;
   for (let at = 0; at + size <= bytes.length; at += size) {
-    if (random.below(3) === 0) continue;
-    const value = random.pick(edges[scalar]);
-    if (size === 8) view.setBigInt64(at, BigInt(value), true);
-    else if (size === 4) view.setInt32(at, Number(value), true);
-    else if (scalar === "f32") view.setUint16(at, Number(value) >> 16, true);
-    else if (size === 2) view.setInt16(at, Number(value), true);
-    else view.setInt8(at, Number(value));
+    if (random.below(4) > 0) continue;
+    const element = bytes.subarray(at, at + size);
+    element.fill(random.pick([0, 0, 255]));
+    if (random.bool()) element[size - 1] ^= 0x80;
+    if (type.dtype === "f32" && random.bool()) {
+      element.set([
+        random.below(2),
+        0,
+        random.pick([0x80, 0xc0]),
+        random.pick([0x7f, 0xff, 0x3f]),
+      ]);
+    }
   }
   return bytes;
 }
 
-/** A random blocked layout of a shape. */
-function randomLayout(random: Random, shape: readonly number[]): Layout {
-  const factors = shape.flatMap((size, axis) => {
-    const inner = 1 + random.below(4);
-    return [
-      { axis, size: Math.ceil(size / inner), inner: false },
-      { axis, size: inner, inner: true },
-    ];
-  });
-  // Outer factors in any order before inner ones in any order keep each axis' own order.
-  const shuffled = factors.map((f) => ({ f, key: random.u32() }));
-  shuffled.sort((a, b) =>
-    Number(a.f.inner) - Number(b.f.inner) || a.key - b.key
-  );
-  return shuffled.map(({ f }) => ({ axis: f.axis, size: f.size }));
+/** An i32 index, and the greatest value that it is known to have; the least is 0. */
+interface Index {
+  readonly expr: Expr;
+  readonly top: number;
 }
 
-const allTypes = Object.keys(dtypes) as DType[];
-const allOps = Object.keys(ops) as Op[];
-
-interface Scope {
-  readonly vars: readonly { name: string; type: Scalar }[];
-  /** False inside functions: no loads, axes or iteration. */
-  readonly body: boolean;
-  /** Loops around this place. */
-  readonly loops: number;
-}
-
-class Generator {
-  #names = 0;
-  #budget = 60;
+/** Writes random expressions over the operands, with the variables now in scope. */
+class Writer {
+  readonly #handles: b.Operand[];
+  #variables: Expr[] = [];
+  #indices: Index[];
+  #functions: ScalarFunction[] = [];
+  #inFunction = false;
+  /** Passes of nested loops multiply; this keeps the product small. */
+  #passes = 1;
 
   constructor(
     readonly random: Random,
-    readonly shape: readonly number[],
+    readonly float: boolean,
     readonly operands: readonly TensorType[],
-    readonly functions: ScalarFunction[] = [],
-  ) {}
-
-  name(hint: string): string {
-    return `${hint}${this.#names++}`;
+    readonly shape: readonly number[],
+  ) {
+    this.#handles = b.operandsOf(operands);
+    this.#indices = shape.map((size, a) => ({
+      expr: b.axis(a),
+      top: size - 1,
+    }));
   }
 
-  expr(type: Scalar, depth: number, scope: Scope): Expr {
+  functions(): readonly ScalarFunction[] {
     const { random } = this;
-    if (depth <= 0 || this.#budget-- <= 0) return this.leaf(type, scope);
-    switch (random.below(10)) {
+    const axes = this.#indices;
+    this.#inFunction = true;
+    this.#indices = [];
+    for (let n = random.below(3); n > 0; n--) {
+      const params = Object.fromEntries(
+        Array.from(
+          { length: 1 + random.below(3) },
+          (_, i) => [`p${i}`, this.#scalar()],
+        ),
+      );
+      const fn = b.scalarFunction(
+        `f${this.#functions.length}`,
+        params,
+        (...all) => this.#with(all, [], () => this.expr(this.#scalar(), 3)),
+      );
+      this.#functions = [...this.#functions, fn];
+    }
+    this.#inFunction = false;
+    this.#indices = axes;
+    return this.#functions;
+  }
+
+  expr(type: Scalar, depth: number): Expr {
+    const { random } = this;
+    if (depth <= 0) return this.#leaf(type);
+    switch (random.below(12)) {
       case 0:
+        return this.#leaf(type);
       case 1:
-        return this.leaf(type, scope);
-      case 2: {
-        const bound = random.pick<Scalar>(["i32", "i64", "f32"]);
-        const name = this.name("x");
-        const value = this.expr(bound, depth - 1, scope);
-        const vars = [...scope.vars, { name, type: bound }];
-        const body = this.expr(type, depth - 1, { ...scope, vars });
-        return { kind: "let", name, value, body };
-      }
+        return this.#load(type) ?? this.#operation(type, depth);
+      case 2:
       case 3:
-        return scope.loops < 2
-          ? this.sum(type, depth, scope)
-          : this.leaf(type, scope);
+        return this.#sum(type, depth) ?? this.#operation(type, depth);
       case 4:
-        return scope.loops < 2
-          ? this.loop(type, depth, scope)
-          : this.leaf(type, scope);
-      case 5: {
-        const fitting = this.functions.filter((f) => f.result === type);
-        if (fitting.length === 0) return this.leaf(type, scope);
-        const fn = random.pick(fitting);
-        const args = fn.params.map((p) => this.expr(p.type, depth - 1, scope));
-        return { kind: "call", fn: fn.name, args };
+        return this.#loop(type, depth) ?? this.#operation(type, depth);
+      case 5:
+      case 6:
+        return b.bind(
+          "v",
+          this.expr(this.#scalar(), depth - 1),
+          (v) => this.#with([v], [], () => this.expr(type, depth - 1)),
+        );
+      case 7: {
+        const fn = random.pick([...this.#functions, undefined]);
+        if (!fn || fn.result !== type) return this.#operation(type, depth);
+        return b.call(
+          fn,
+          ...fn.params.map((p) => this.expr(p.type, depth - 2)),
+        );
       }
-      default: {
-        const op = random.pick(allOps.filter((o) => ops[o].result === type));
-        const args = ops[op].args.map((t) => this.expr(t, depth - 1, scope));
-        return { kind: "op", op, args };
-      }
+      default:
+        return this.#operation(type, depth);
     }
   }
 
-  leaf(type: Scalar, scope: Scope): Expr {
+  #scalar(): Scalar {
+    const scalars: Scalar[] = this.float
+      ? ["i32", "i64", "f32"]
+      : ["i32", "i64", "i32"];
+    return this.random.pick(scalars);
+  }
+
+  #with<T>(
+    variables: readonly Expr[],
+    indices: readonly Index[],
+    write: () => T,
+  ): T {
+    const before = [this.#variables, this.#indices] as const;
+    this.#variables = [...this.#variables, ...variables];
+    this.#indices = [...this.#indices, ...indices];
+    const written = write();
+    [this.#variables, this.#indices] = before;
+    return written;
+  }
+
+  #leaf(type: Scalar): Expr {
     const { random } = this;
-    const vars = scope.vars.filter((v) => v.type === type);
-    const loads = this.operands.flatMap((t, operand) =>
-      dtypes[t.dtype].scalar === type ? [operand] : []
+    const variables = this.#variables.filter((v) => b.scalarOf(v) === type);
+    if (variables.length > 0 && random.below(3) > 0) {
+      return random.pick(variables);
+    }
+    const loaded = random.bool() ? this.#load(type) : undefined;
+    if (loaded) return loaded;
+    if (type === "i32" && !this.#inFunction && random.bool()) {
+      return random.pick([b.iteration, ...this.#indices.map((i) => i.expr)]);
+    }
+    const bits = random.pick([
+      random.u32() | 0,
+      random.below(9),
+      -1,
+      -(2 ** 31),
+      31,
+      255,
+    ]);
+    if (type === "f32") {
+      return random.bool()
+        ? b.f32Bits(bits)
+        : b.f32(random.pick([0, 1, -2.5, 1e-3, 3e8]));
+    }
+    return type === "i32"
+      ? b.i32(bits)
+      : b.i64(BigInt(bits) * random.pick([1n, 0x100000001n]));
+  }
+
+  #operation(type: Scalar, depth: number): Expr {
+    const names = (Object.keys(ops) as Op[]).filter((op) =>
+      ops[op].result === type && (this.float || !usesFloat(op))
     );
-    const choice = random.below(8);
-    if (choice < 3 && vars.length > 0) {
-      return { kind: "var", ...random.pick(vars) };
-    }
-    if (choice < 6 && scope.body && loads.length > 0) {
-      return this.load(random.pick(loads), scope);
-    }
-    if (choice < 7 && scope.body && type === "i32") {
-      return this.shape.length > 0 && random.below(4) > 0
-        ? { kind: "axis", axis: random.below(this.shape.length) }
-        : { kind: "iteration" };
-    }
-    return { kind: "const", type, value: random.pick(edges[type]) };
+    const op = this.random.pick(names);
+    return b.op(op, ...ops[op].args.map((arg) => this.expr(arg, depth - 1)));
   }
 
-  load(operand: number, scope: Scope): Expr {
-    const { shape } = this.operands[operand];
-    const index = shape.map((size) => {
-      const i = this.expr("i32", this.random.below(3) === 0 ? 1 : 0, scope);
-      return clamp(i, size);
-    });
-    return { kind: "load", operand, index };
+  #load(type: Scalar): Expr | undefined {
+    const fitting = this.#handles.filter((h) =>
+      dtypes[h.type.dtype].scalar === type
+    );
+    if (this.#inFunction || fitting.length === 0) return undefined;
+    const operand = this.random.pick(fitting);
+    return b.load(
+      operand,
+      ...operand.type.shape.map((size) => this.#index(size)),
+    );
   }
 
-  /** First, count and bound of a loop; they may depend on axes alone. */
-  range(depth: number): { first: Expr; count: Expr; bound: number } {
+  /** An i32 in 0 .. size - 1: an axis or loop index that fits, or anything clamped. */
+  #index(size: number): Expr {
     const { random } = this;
-    const scope: Scope = { vars: [], body: true, loops: 9 };
-    const noLoads = new Generator(random, this.shape, []);
-    const bound = random.below(10);
-    const free = (d: number) => noLoads.expr("i32", d, scope);
-    const count = random.bool()
-      ? constant(bound)
-      : op("i32.min_s", free(Math.min(1, depth)), constant(bound));
-    return { first: clamp(free(0), 9), count, bound };
+    const fitting = this.#indices.filter((i) => i.top < size);
+    if (fitting.length > 0 && random.below(5) > 0) {
+      return random.pick(fitting).expr;
+    }
+    if (random.below(4) === 0) return b.i32(random.below(size));
+    const any = random.pick([
+      ...this.#indices.map((i) => b.sub(b.mul(i.expr, 2), 1)),
+      ...this.#variables.filter((v) => b.scalarOf(v) === "i32"),
+      b.iteration,
+    ]);
+    return b.clamp(any, 0, size - 1);
   }
 
-  sum(type: Scalar, depth: number, scope: Scope): Expr {
-    const index = this.name("k");
-    const range = scope.body
-      ? this.range(depth)
-      : { first: constant(1), count: constant(3), bound: 3 };
-    const vars = [...scope.vars, { name: index, type: "i32" as const }];
-    const inner = { ...scope, vars, loops: scope.loops + 1 };
+  /** Bounds of a loop, over axes and iteration outside functions; none when passes would be too many. */
+  #range():
+    | { count: Expr; first: Expr; bound: number; top: number }
+    | undefined {
+    const { random } = this;
+    const bound = random.pick([1, 2, 3, 4, 5, 9, 33]);
+    if (this.#passes * bound > 200) return undefined;
+    const first = random.below(4);
+    const counts = [b.i32(bound)];
+    if (!this.#inFunction) {
+      counts.push(b.min(b.iteration, bound));
+      this.shape.forEach((_, a) =>
+        counts.push(b.min(b.sub(b.axis(a), 1), bound))
+      );
+    }
     return {
-      kind: "sum",
-      index,
-      ...range,
-      type,
-      lanes: type === "f32" && this.random.bool() ? 4 : 1,
-      term: this.expr(type, depth - 1, inner),
+      count: random.pick(counts),
+      first: b.i32(first),
+      bound,
+      top: first + bound - 1,
     };
   }
 
-  loop(type: Scalar, depth: number, scope: Scope): Expr {
-    const { random } = this;
-    const index = this.name("j");
-    const range = scope.body
-      ? this.range(depth)
-      : { first: constant(0), count: constant(2), bound: 2 };
-    const carried = Array.from(
-      { length: 1 + random.below(3) },
-      (_, i) => ({
-        name: this.name("c"),
-        type: i === 0 ? type : random.pick<Scalar>(["i32", "i64", "f32"]),
-      }),
+  #sum(type: Scalar, depth: number): Expr | undefined {
+    const range = this.#range();
+    if (!range) return undefined;
+    this.#passes *= range.bound;
+    const sum = b.sum(
+      range.count,
+      (k) =>
+        this.#with(
+          [k],
+          [{ expr: k, top: range.top }],
+          () => this.expr(type, depth - 1),
+        ),
+      { ...range, lanes: type === "f32" && this.random.bool() ? 4 : 1 },
     );
-    const after = { ...scope, vars: [...scope.vars, ...carried] };
-    const inside = {
-      ...after,
-      vars: [...after.vars, { name: index, type: "i32" as const }],
-      loops: scope.loops + 1,
-    };
-    const carry: Carry[] = carried.map((c) => ({
-      ...c,
-      init: this.expr(c.type, depth - 1, scope),
-      next: this.expr(c.type, depth - 1, inside),
-    }));
-    const result = this.expr(type, depth - 1, after);
-    return { kind: "loop", index, ...range, carry, result };
+    this.#passes /= range.bound;
+    return sum;
   }
 
-  fn(): ScalarFunction {
-    const { random } = this;
-    const scalars: Scalar[] = ["i32", "i64", "f32"];
-    const params = Array.from({ length: 1 + random.below(3) }, () => ({
-      name: this.name("p"),
-      type: random.pick(scalars),
-    }));
-    const result = random.pick(scalars);
-    const scope = { vars: params, body: false, loops: 1 };
-    const body = this.expr(result, 2, scope);
-    return { name: this.name("f"), params, result, body };
+  #loop(type: Scalar, depth: number): Expr | undefined {
+    const range = this.#range();
+    if (!range) return undefined;
+    const types = [
+      type,
+      ...Array.from({ length: this.random.below(2) }, () => this.#scalar()),
+    ];
+    const inits = types.map((t, i) => [`c${i}`, this.expr(t, depth - 2)]);
+    this.#passes *= range.bound;
+    const loop = b.loop(
+      range.count,
+      Object.fromEntries(inits),
+      (k, carried) =>
+        this.#with(
+          [k, ...carried],
+          [{ expr: k, top: range.top }],
+          () => types.map((t) => this.expr(t, depth - 2)),
+        ),
+      (carried) => this.#with(carried, [], () => this.expr(type, 1)),
+      range,
+    );
+    this.#passes /= range.bound;
+    return loop;
   }
 }
 
-const constant = (value: number): Expr => ({
-  kind: "const",
-  type: "i32",
-  value,
-});
-const op = (name: Op, ...args: Expr[]): Expr => ({
-  kind: "op",
-  op: name,
-  args,
-});
-/** An index brought into [0, size). */
-const clamp = (index: Expr, size: number): Expr =>
-  op("i32.min_s", op("i32.max_s", index, constant(0)), constant(size - 1));
-
-const dims = (random: Random, rank: number, most: number) =>
-  Array.from({ length: rank }, () => 1 + random.below(most));
-
-/** A random kernel; some have extents or are updates. */
-export function randomKernel(random: Random): Kernel {
-  const shape = dims(random, random.below(5), 5);
-  const operands = Array.from({ length: 1 + random.below(3) }, () => {
-    const dtype = random.pick(allTypes);
-    const own = dims(random, random.below(4), 6);
-    return random.bool()
-      ? { dtype, shape: own }
-      : { dtype, shape: own, layout: randomLayout(random, own) };
-  });
-  const result = { dtype: random.pick(allTypes), shape };
-  const style = random.below(4);
-  const updated = style === 0 ? [...operands, result] : operands;
-  const generator = new Generator(random, shape, updated);
-  for (let i = random.below(3); i > 0; i--) {
-    generator.functions.push(generator.fn());
-  }
-  const turn = () =>
-    op("i32.add", { kind: "iteration" }, constant(random.below(5) - 2));
-  const { scalar } = dtypes[result.dtype];
-  return {
-    name: "random",
-    operands: updated,
-    result,
-    functions: generator.functions,
-    body: generator.expr(scalar, 4, { vars: [], body: true, loops: 0 }),
-    ...(style === 0
-      ? {
-        update: {
-          operand: operands.length,
-          ranges: shape.map(() => ({ first: turn(), count: turn() })),
-        },
-      }
-      : {}),
-    ...(style === 1
-      ? { extents: shape.map(() => random.bool() ? turn() : null) }
-      : {}),
-  };
+function usesFloat(op: Op): boolean {
+  return [...ops[op].args, ops[op].result].some((type) => type === "f32");
 }
