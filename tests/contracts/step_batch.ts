@@ -65,7 +65,9 @@ const ZERO = `0x${"00".repeat(32)}`;
 export async function startChain(): Promise<Chain> {
   const anvil = await startAnvil({ gasLimit: 10_000_000_000n });
   const { rpcUrl } = anvil;
-  const client = createPublicClient({ transport: http(rpcUrl) });
+  const client = createPublicClient({
+    transport: http(rpcUrl, { retryCount: 0 }),
+  });
   const sources = await readSources(
     new URL("../../contracts/test/", import.meta.url),
   );
