@@ -1,0 +1,266 @@
+/**
+ * The program around a kernel: maps operands, walks the elements of one leaf, stores them, exits.
+ *
+ * Leaf L holds elements L * E .. L * E + E - 1 of the row-major result. Axis indices advance like an
+ * odometer; when one turns over, control goes back to the level of the next outer axis, whose values are
+ * computed anew there and nowhere else. Leaves past the result's end store nothing: the output is zero.
+ */
+import { dtypes, elementCount, type Kernel } from "../ir.ts";
+import { findAccumulators } from "./accumulate.ts";
+import {
+  type Code,
+  loadConstant,
+  type Part,
+  type Register,
+  ZERO,
+} from "./code.ts";
+import { ROOT } from "./graph.ts";
+import type { LoweredKernel } from "./lower.ts";
+import { type Schedule, schedule } from "./schedule.ts";
+import { Selector } from "./select.ts";
+import type { Window } from "./windows.ts";
+
+const V0 = 2, A0 = 4, A1 = 5, A2 = 6, A3 = 7;
+const INPUT = 0x1000_0000;
+const OUTPUT = 0x2000_0000;
+const EXIT_CALL = 4001;
+const LOAD_CALL = 0x4C01;
+
+/** Parts of the code by how often a leaf runs them; `steps.ts` adds them up. */
+export interface LeafParts {
+  /** Once, for every leaf; then `start` once, unless the leaf is past the end; `exit` once. */
+  readonly entry: readonly Part[];
+  readonly start: readonly Part[];
+  readonly exit: readonly Part[];
+  /** Axes longer than 1, outermost first. */
+  readonly levels: readonly Level[];
+  /** Once per element. */
+  readonly element: readonly Part[];
+}
+
+/** Code that belongs to an axis. */
+export interface Level {
+  readonly size: number;
+  /** Values of the axis: once per value of this axis and those outside it. */
+  readonly values: readonly Part[];
+  /** Once each time that the next inner axis turns over (the innermost: after every element). */
+  readonly advance: readonly Part[];
+}
+
+/** Elements in a full leaf of the result. */
+export function elementsPerLeaf(kernel: Kernel): number {
+  return 32 / dtypes[kernel.result.dtype].bytes;
+}
+
+/** Emits the whole program into `code`. */
+export function emitLeaf(
+  kernel: Kernel,
+  lowered: LoweredKernel,
+  windows: ReadonlyMap<number, Window>,
+  code: Code,
+): LeafParts {
+  const plan = schedule(lowered.graph, lowered.stored);
+  const selector = new Selector(plan, findAccumulators(plan), code);
+  return new Leaf(kernel, lowered, plan, selector, code).emit(windows);
+}
+
+class Leaf {
+  readonly #out: Register;
+  readonly #end: Register;
+  readonly #exit: number;
+  /** Axes longer than 1: their index registers and the labels of their levels. */
+  readonly #axes: readonly {
+    readonly axis: number;
+    readonly size: number;
+    readonly index: Register;
+    readonly label: number;
+  }[];
+
+  constructor(
+    readonly kernel: Kernel,
+    readonly lowered: LoweredKernel,
+    readonly plan: Schedule,
+    readonly selector: Selector,
+    readonly code: Code,
+  ) {
+    this.#out = code.register();
+    this.#end = code.register();
+    this.#exit = code.newLabel();
+    this.#axes = kernel.result.shape
+      .map((size, axis) => ({ axis, size }))
+      .filter(({ size }) => size !== 1)
+      .map((a) => ({ ...a, index: code.register(), label: code.newLabel() }));
+  }
+
+  emit(windows: ReadonlyMap<number, Window>): LeafParts {
+    const { code, selector } = this;
+    const entry = code.part(() => this.#map(windows));
+    const constantsAt = code.items.length;
+    const test = code.part(() => this.#test());
+    const start = code.part(() => {
+      this.#start();
+      selector.scope(ROOT);
+    });
+    const values = this.#axes.map(({ axis, label }) => {
+      code.mark(label);
+      return code.part(() => selector.scope(axis + 1));
+    });
+    const element = code.part(() => this.#element());
+    const advances = this.#advance();
+    code.mark(this.#exit);
+    const exit = code.part(() => {
+      this.#set(V0, EXIT_CALL);
+      this.#set(A0, 0);
+      code.emit("syscall");
+    });
+    const constants = this.#constants(constantsAt);
+    return {
+      entry: [...entry, ...constants, ...test],
+      start,
+      exit,
+      element,
+      levels: this.#axes.map(({ size }, i) => ({
+        size,
+        values: values[i],
+        advance: advances[i],
+      })),
+    };
+  }
+
+  #set(register: Register, value: number): void {
+    for (const { name, fields } of loadConstant(register, value)) {
+      this.code.emit(name, fields);
+    }
+  }
+
+  /** Grafts the operands' roots at their windows; the machine's registers are all free here. */
+  #map(windows: ReadonlyMap<number, Window>): void {
+    if (windows.size === 0) return;
+    this.#set(V0, LOAD_CALL);
+    this.#set(A3, INPUT);
+    for (const { operand, address, height } of windows.values()) {
+      this.#set(A0, address);
+      this.#set(A1, height);
+      this.code.emit("addiu", { rt: A2, rs: A3, imm: 32 * (1 + operand) });
+      this.code.emit("syscall");
+    }
+  }
+
+  /** Reads the leaf's index; a leaf past the end is done. */
+  #test(): void {
+    const { code, selector } = this;
+    const input = code.register();
+    const leaf = this.#end;
+    for (const { name, fields } of loadConstant(input, INPUT)) {
+      code.emit(name, fields);
+    }
+    const { graph } = this.lowered;
+    const iteration = graph.iteration();
+    if (this.plan.uses.has(iteration)) {
+      const register = code.register();
+      code.emit("lw", { rt: register, rs: input, imm: 4 });
+      selector.bind(iteration, register);
+    }
+    code.emit("lw", { rt: leaf, rs: input, imm: 0 });
+    const total = elementCount(this.kernel.result.shape);
+    const leaves = Math.ceil(total / elementsPerLeaf(this.kernel));
+    const inside = code.register();
+    const rt = selector.constant(leaves);
+    code.emit("sltu", { rd: inside, rs: leaf, rt });
+    code.emit("beq", { rs: inside, rt: ZERO }, this.#exit);
+  }
+
+  /** First element, end of the output, and the first element's indices. */
+  #start(): void {
+    const { code, selector } = this;
+    const total = elementCount(this.kernel.result.shape);
+    const perLeaf = elementsPerLeaf(this.kernel);
+    const size = 32 / perLeaf;
+    const first = code.register();
+    const log2 = (n: number) => 31 - Math.clz32(n);
+    code.emit("sll", { rd: first, rt: this.#end, sa: log2(perLeaf) });
+    for (const { name, fields } of loadConstant(this.#out, OUTPUT)) {
+      code.emit(name, fields);
+    }
+    if (total % perLeaf === 0) {
+      code.emit("addiu", { rt: this.#end, rs: this.#out, imm: 32 });
+    } else {
+      const left = code.register();
+      const full = code.register();
+      const bytes = code.register();
+      code.emit("subu", { rd: left, rs: selector.constant(total), rt: first });
+      code.emit("sltiu", { rt: full, rs: left, imm: perLeaf });
+      code.emit("sll", { rd: bytes, rt: left, sa: log2(size) });
+      code.emit("movz", { rd: bytes, rs: selector.constant(32), rt: full });
+      code.emit("addu", { rd: this.#end, rs: this.#out, rt: bytes });
+    }
+    this.#split(first);
+  }
+
+  /** Takes the flat index apart, innermost axis first. */
+  #split(flat: Register): void {
+    const { code, selector } = this;
+    let rest = flat;
+    this.#axes.toReversed().forEach(({ axis, size, index }, i) => {
+      selector.bind(this.lowered.graph.axis(axis), index);
+      if (i === this.#axes.length - 1) return code.move(index, rest);
+      const outer = code.register();
+      code.emit("divu", { rs: rest, rt: selector.constant(size) });
+      code.emit("mfhi", { rd: index });
+      code.emit("mflo", { rd: outer });
+      rest = outer;
+    });
+  }
+
+  #element(): void {
+    const { code, selector } = this;
+    const { bytes } = dtypes[this.kernel.result.dtype];
+    const name = bytes === 1 ? "sb" : bytes === 2 ? "sh" : "sw";
+    this.lowered.stored.forEach((word, i) =>
+      code.emit(name, { rt: selector.of(word), rs: this.#out, imm: 4 * i })
+    );
+    if (this.#axes.length === 0) return;
+    code.emit("addiu", { rt: this.#out, rs: this.#out, imm: bytes });
+    const { index } = this.#axes.at(-1)!;
+    code.emit("addiu", { rt: index, rs: index, imm: 1 });
+    if (this.#axes.length > 1) {
+      code.emit("beq", { rs: this.#out, rt: this.#end }, this.#exit);
+    } else {
+      const { label } = this.#axes[0];
+      code.emit("bne", { rs: this.#out, rt: this.#end }, label);
+    }
+  }
+
+  /** After an element that is not the leaf's last: on to the next index of the innermost axis left. */
+  #advance(): (readonly Part[])[] {
+    const { code, selector } = this;
+    const count = this.#axes.length;
+    const parts: (readonly Part[])[] = new Array(count).fill([]);
+    if (count < 2) return parts;
+    for (let i = count - 1; i >= 0; i--) {
+      const { index, size, label } = this.#axes[i];
+      parts[i] = code.part(() => {
+        if (i < count - 1) {
+          code.move(this.#axes[i + 1].index, ZERO);
+          code.emit("addiu", { rt: index, rs: index, imm: 1 });
+        }
+        if (i === 0) return code.emit("beq", { rs: ZERO, rt: ZERO }, label);
+        code.emit("bne", { rs: index, rt: selector.constant(size) }, label);
+      });
+    }
+    return parts;
+  }
+
+  /** Puts the constants that turned out to be needed before everything that reads them. */
+  #constants(at: number): readonly Part[] {
+    const { code, selector } = this;
+    const from = code.items.length;
+    const parts = code.part(() => {
+      for (const [value, register] of selector.constants) {
+        this.#set(register, value);
+      }
+    });
+    code.items.splice(at, 0, ...code.items.splice(from));
+    return parts;
+  }
+}

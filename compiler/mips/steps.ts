@@ -1,0 +1,115 @@
+/**
+ * Counts the steps of a leaf program from its regions: exact for every leaf, since code is branch-free
+ * but for loops. A loop whose count is computed takes its bound.
+ */
+import { elementCount, type Kernel } from "../ir.ts";
+import type { Item, Part } from "./code.ts";
+import { elementsPerLeaf, type LeafParts } from "./leaf.ts";
+
+/** Beyond this many leaves, and without a shorter period, the bound counts every axis' worst apart. */
+const MOST_LEAVES = 2 ** 20;
+
+/** Steps of the dearest leaf, given the final code. */
+export function worstSteps(
+  kernel: Kernel,
+  parts: LeafParts,
+  items: readonly Item[],
+): number {
+  const total = elementCount(kernel.result.shape);
+  const perLeaf = elementsPerLeaf(kernel);
+  const leaves = Math.ceil(total / perLeaf);
+  const count = new StepCount(parts, items);
+  let worst = count.past();
+  if (leaves > MOST_LEAVES) return Math.max(worst, count.bound(perLeaf));
+  for (let leaf = 0; leaf < leaves; leaf++) {
+    const first = leaf * perLeaf;
+    const steps = count.of(first, Math.min(first + perLeaf, total));
+    if (steps > worst) worst = steps;
+  }
+  return worst;
+}
+
+class StepCount {
+  readonly #instructions = new Map<number, number>();
+  readonly #fixed: number;
+  readonly #past: number;
+  readonly #element: number;
+  /** Per axis longer than 1: elements per index value, steps of values and of the advance. */
+  readonly #levels: { span: number; values: number; advance: number }[];
+
+  constructor(parts: LeafParts, items: readonly Item[]) {
+    for (const item of items) {
+      if ("mark" in item) continue;
+      const known = this.#instructions.get(item.region) ?? 0;
+      this.#instructions.set(item.region, known + 1);
+    }
+    this.#past = this.#sum(parts.entry) + this.#sum(parts.exit);
+    this.#fixed = this.#past + this.#sum(parts.start);
+    this.#element = this.#sum(parts.element);
+    let span = 1;
+    this.#levels = parts.levels.toReversed().map((level) => {
+      const found = {
+        span,
+        values: this.#sum(level.values),
+        advance: this.#sum(level.advance),
+      };
+      span *= level.size;
+      return found;
+    });
+  }
+
+  #sum(parts: readonly Part[]): number {
+    return parts.reduce(
+      (steps, part) =>
+        steps +
+        ("region" in part
+          ? this.#instructions.get(part.region) ?? 0
+          : part.count * this.#sum(part.body)),
+      0,
+    );
+  }
+
+  /** A leaf past the result's end. */
+  past(): number {
+    return this.#past;
+  }
+
+  /** The leaf of elements first .. end - 1. */
+  of(first: number, end: number): number {
+    let steps = this.#fixed + (end - first) * this.#element;
+    for (const { span, values, advance } of this.#levels) {
+      const turns = Math.floor((end - 1) / span) - Math.floor(first / span);
+      steps += (turns + 1) * values + turns * advance;
+    }
+    return steps;
+  }
+
+  /** An upper bound for any leaf of so many elements. */
+  bound(elements: number): number {
+    let steps = this.#fixed + elements * this.#element;
+    for (const { span, values, advance } of this.#levels) {
+      const turns = Math.ceil((elements - 1) / span);
+      steps += (turns + 1) * values + turns * advance;
+    }
+    return steps;
+  }
+}
+
+/** How often each region runs, about, to weigh registers by. */
+export function frequencies(parts: LeafParts): (region: number) => number {
+  const found = new Map<number, number>();
+  const visit = (list: readonly Part[], times: number) => {
+    for (const part of list) {
+      if ("region" in part) found.set(part.region, times);
+      else visit(part.body, times * Math.max(part.count, 1));
+    }
+  };
+  [parts.entry, parts.start, parts.exit].forEach((list) => visit(list, 1));
+  const innermost = parts.levels.length - 1;
+  parts.levels.forEach((level, i) => {
+    visit(level.values, i === innermost ? 32 : 4);
+    visit(level.advance, i === innermost ? 32 : 4);
+  });
+  visit(parts.element, 32);
+  return (region) => found.get(region) ?? 1;
+}

@@ -1,0 +1,92 @@
+/**
+ * Where a leaf program puts its operands: one window per operand that the kernel reads.
+ *
+ * Activations lie in the oracle-value region, constants in the model region (fpvm.md, "Memory"). A window
+ * is aligned to its size, so the largest come first and no space is lost between them.
+ */
+import { ChainLearnError } from "../../fpvm/errors.ts";
+import type { Expr, Kernel } from "../ir.ts";
+
+/** How an operand is committed: height of its tree, and whether it is a constant of the model. */
+export interface LeafOperand {
+  readonly height: number;
+  readonly constant: boolean;
+}
+
+/** An operand's place in the machine's memory. */
+export interface Window {
+  readonly operand: number;
+  readonly address: number;
+  readonly height: number;
+}
+
+const REGIONS = {
+  activations: { base: 0x4000_0000, end: 0x8000_0000 },
+  constants: { base: 0x8000_0000, end: 0x1_0000_0000 },
+};
+
+/** Windows of the operands that the kernel reads, by operand number. */
+export function placeOperands(
+  kernel: Kernel,
+  operands: readonly LeafOperand[],
+): ReadonlyMap<number, Window> {
+  const next = {
+    activations: REGIONS.activations.base,
+    constants: REGIONS.constants.base,
+  };
+  const windows = new Map<number, Window>();
+  const order = [...operandsRead(kernel)].sort((a, b) =>
+    operands[b].height - operands[a].height || a - b
+  );
+  for (const operand of order) {
+    const { height, constant } = operands[operand];
+    const region = constant ? "constants" : "activations";
+    const address = next[region];
+    next[region] = address + 32 * 2 ** height;
+    if (next[region] > REGIONS[region].end) {
+      throw new ChainLearnError(
+        `Cannot emit kernel "${kernel.name}" for MIPS: expected ${region} of at most ${
+          REGIONS[region].end - REGIONS[region].base
+        } bytes together, found more at operand ${operand}`,
+      );
+    }
+    windows.set(operand, { operand, address, height });
+  }
+  return windows;
+}
+
+/** Numbers of the operands that the kernel loads from, in ascending order. */
+export function operandsRead(kernel: Kernel): ReadonlySet<number> {
+  const found = new Set<number>();
+  const visit = (expr: Expr): void => {
+    switch (expr.kind) {
+      case "const":
+      case "axis":
+      case "iteration":
+      case "var":
+        return;
+      case "load":
+        found.add(expr.operand);
+        return expr.index.forEach(visit);
+      case "op":
+      case "call":
+        return expr.args.forEach(visit);
+      case "let":
+        return [expr.value, expr.body].forEach(visit);
+      case "sum":
+        return [expr.first, expr.count, expr.term].forEach(visit);
+      case "loop":
+        return [
+          expr.first,
+          expr.count,
+          ...expr.carry.flatMap((c) => [c.init, c.next]),
+          expr.result,
+        ].forEach(visit);
+      default:
+        return expr satisfies never;
+    }
+  };
+  if (kernel.update) found.add(kernel.update.operand);
+  visit(kernel.body);
+  return new Set([...found].sort((a, b) => a - b));
+}

@@ -1,0 +1,82 @@
+/**
+ * Runs leaf programs on the reference machine for tests: every leaf, some past the end, poisoned padding.
+ *
+ * Operands are committed with 0xff in every byte that their tree has beyond their length, so that a
+ * program whose result depends on padding is found out.
+ */
+import { assertEquals } from "@std/assert";
+import { byteLength, type Kernel } from "../../compiler/ir.ts";
+import { emitLeafProgram, type LeafOperand } from "../../compiler/mips/mod.ts";
+import type { LeafProgram } from "../../compiler/model.ts";
+import {
+  composeInitialState,
+  MemoryContentStore,
+  REGIONS,
+  run,
+  STATUS,
+  treeHeight,
+} from "../../fpvm/mod.ts";
+
+/** What a run of all leaves gives. */
+export interface LeafRun {
+  readonly program: LeafProgram;
+  readonly result: Uint8Array;
+  /** Steps of each leaf. */
+  readonly steps: readonly number[];
+}
+
+/** How a kernel's operands are committed; odd operands count as constants of the model. */
+export function leafOperands(kernel: Kernel): LeafOperand[] {
+  return kernel.operands.map((type, i) => ({
+    height: treeHeight(byteLength(type)),
+    constant: i % 2 === 1,
+  }));
+}
+
+/** Runs the leaf program for every leaf of the result, or for the given ones. */
+export function runLeaves(
+  kernel: Kernel,
+  operands: readonly Uint8Array[],
+  iteration: number,
+  leaves?: readonly number[],
+): LeafRun {
+  const program = emitLeafProgram(kernel, leafOperands(kernel));
+  const store = new MemoryContentStore();
+  const operandRoots = operands.map((bytes, i) => {
+    const padded = new Uint8Array(32 << leafOperands(kernel)[i].height);
+    padded.fill(0xff);
+    padded.set(bytes.subarray(0, byteLength(kernel.operands[i])));
+    return store.put(padded);
+  });
+  const length = byteLength(kernel.result);
+  const count = Math.ceil(length / 32);
+  const result = new Uint8Array(32 * count);
+  const steps: number[] = [];
+  const past = [count, count + 1, 2 ** 27 - 1, 2 ** 32 - 1];
+  for (const leaf of leaves ?? [...Array(count).keys(), ...past]) {
+    const state = composeInitialState({
+      program: program.code,
+      programHeight: treeHeight(program.code.length),
+      leafIndex: leaf,
+      iteration,
+      operandRoots,
+      store,
+    });
+    const taken = run(state, program.worstSteps + 1);
+    const at = `leaf ${leaf} of "${kernel.name}"`;
+    assertEquals(state.status, STATUS.exited, `${at} does not exit`);
+    assertEquals(state.exitCode, 0, `${at} exits badly`);
+    const bytes = state.memory.leaf(REGIONS.output.base);
+    if (leaf < count) {
+      result.set(bytes, 32 * leaf);
+      steps.push(taken);
+    } else {
+      assertEquals(bytes, new Uint8Array(32), `${at} is not zero`);
+    }
+  }
+  if (!leaves) {
+    const tail = result.subarray(length);
+    assertEquals(tail, new Uint8Array(tail.length), "bytes past the end");
+  }
+  return { program, result: result.subarray(0, length), steps };
+}
