@@ -1,0 +1,153 @@
+/**
+ * The compiler: model bytes in, plain data out.
+ *
+ * Its middle is the kernel IR. A kernel is a pure function from operand tensors to one result tensor,
+ * written once; the interpreter here defines what it means, and WebAssembly, MIPS32 and further targets
+ * must give the same bytes. Models are lowered to kernels with the builders, checked by the verifier
+ * before anything runs them, and stored as JSON in a bundle. The compiler knows no device, file, clock or
+ * network.
+ *
+ * @example Double and saturate bytes
+ * ```ts
+ * import { add, axis, clamp, defineKernel, interpret, load, operandsOf, printKernel, verifyKernel } from "./mod.ts";
+ *
+ * const operands = [{ dtype: "i8", shape: [4] }] as const;
+ * const [x] = operandsOf(operands);
+ * const value = load(x, axis(0));
+ * const kernel = defineKernel({
+ *   name: "double",
+ *   operands,
+ *   result: { dtype: "i8", shape: [4] },
+ *   body: clamp(add(value, value), -128, 127),
+ * });
+ * verifyKernel(kernel);
+ * console.log(printKernel(kernel));
+ * const bytes = Uint8Array.of(1, 100, 0xff, 0x80);
+ * console.log(new Int8Array(interpret(kernel, [bytes], 0))); // 2, 127, -2, -128
+ * ```
+ *
+ * @module
+ */
+
+// The IR: element types, operations, kernels.
+export {
+  byteLength,
+  CANONICAL_NAN,
+  type Carry,
+  type DType,
+  dtypes,
+  elementCount,
+  type Expr,
+  f32FromBits,
+  f32ToBits,
+  type Kernel,
+  type Layout,
+  type Loop,
+  type Op,
+  ops,
+  type Range,
+  type Scalar,
+  type ScalarFunction,
+  type Sum,
+  type TensorType,
+  typeOf,
+  type UpdateRange,
+  type Value,
+} from "./ir.ts";
+
+// Building kernels.
+export {
+  abs,
+  add,
+  and,
+  type Arg,
+  axis,
+  bind,
+  call,
+  clamp,
+  constant,
+  div,
+  eq,
+  f32,
+  f32Bits,
+  ge,
+  gt,
+  i32,
+  i64,
+  iteration,
+  le,
+  load,
+  loop,
+  type LoopOptions,
+  lt,
+  max,
+  min,
+  mul,
+  ne,
+  neg,
+  op,
+  type Operand,
+  operandsOf,
+  or,
+  rem,
+  requantize,
+  scalarFunction,
+  scalarOf,
+  select,
+  shl,
+  shr,
+  shrU,
+  sub,
+  sum,
+  toF32,
+  widen,
+  wrap,
+  xor,
+} from "./build.ts";
+export { defineKernel, wholeAxis } from "./define.ts";
+
+// What a kernel means, and what is known of it before it runs.
+export {
+  interpret,
+  type PreparedKernel,
+  prepareKernel,
+} from "./interpreter.ts";
+export { type KernelFacts, limits, verifyKernel } from "./verify.ts";
+export type { Work } from "./work.ts";
+export {
+  type Dependence,
+  type Dependences,
+  dependences,
+  isHoisted,
+} from "./hoisting.ts";
+export { updatesInPlace } from "./in_place.ts";
+export { type Intervals, ITERATIONS } from "./ranges.ts";
+export {
+  fit,
+  fullInterval,
+  hull,
+  type Interval,
+  interval,
+  isWithin,
+  opInterval,
+  storedIntervals,
+  sumInterval,
+} from "./intervals.ts";
+export { offsetTables } from "./layout.ts";
+export {
+  narrowBf16,
+  narrowF16,
+  readers,
+  widenBf16,
+  widenF16,
+  writers,
+} from "./storage.ts";
+
+// Kernels as text and as JSON.
+export { printExpr, printKernel, printTensorType } from "./printer.ts";
+export {
+  exprToJson,
+  type Json,
+  kernelFromJson,
+  kernelToJson,
+} from "./serialize.ts";
