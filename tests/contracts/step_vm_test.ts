@@ -15,6 +15,7 @@ import {
   startChain,
 } from "./step_batch.ts";
 import { randomState } from "./vm_states.ts";
+import vectors from "../vectors/vm.json" with { type: "json" };
 
 const seed = Number(Deno.env.get("SEED") ?? 20_240_607);
 
@@ -52,6 +53,20 @@ Deno.test("StepVm equals step and stepWitness on random states", async () => {
   for (const end of ["0/0", "2/3", "2/4", "2/5", "2/6", "2/7"]) {
     assert((ends.get(end) ?? 0) > 10, `seed ${seed}: few states end ${end}`);
   }
+});
+
+Deno.test("StepVm gives every answer of the machine's test vectors", async () => {
+  const { valid, invalid } = vectors;
+  const bytesOf = ({ witness }: { witness: string }) =>
+    Uint8Array.fromHex(witness.slice(2));
+  assert(valid.length >= 300 && invalid.length >= 20);
+  const answers = await chain.run([...valid, ...invalid].map(bytesOf));
+  valid.forEach(({ name, prestate, poststate }, i) =>
+    assertEquals<unknown>(answers[i], { prestate, poststate }, name)
+  );
+  invalid.forEach(({ name }, i) =>
+    assertEquals(answers[valid.length + i], null, name)
+  );
 });
 
 Deno.test("StepVm equals step on every step of a program", async () => {
