@@ -3,7 +3,7 @@ import { ChainLearnError, encode } from "../../fpvm/mod.ts";
 import type { Item } from "./code.ts";
 
 /** Size of the machine's program region. */
-const MOST_BYTES = 2 ** 24;
+const MOST_BYTES = 1 << 24;
 
 /** Little-endian machine code, entry at 0. */
 export function assemble(name: string, items: readonly Item[]): Uint8Array {

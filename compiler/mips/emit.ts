@@ -14,7 +14,7 @@ import { frequencies, worstSteps } from "./steps.ts";
 import { type LeafOperand, placeOperands } from "./windows.ts";
 
 /** A leaf of more steps is refused: nobody could dispute it in time. */
-const MOST_STEPS = 2 ** 28;
+const MOST_STEPS = 1 << 28;
 
 /**
  * Compiles a verified kernel to a program that computes one 32-byte leaf of its result.

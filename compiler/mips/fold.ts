@@ -14,8 +14,11 @@ export interface Interval {
   readonly max: number;
 }
 
-const FULL: Interval = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+const FULL: Interval = { min: -0x8000_0000, max: 0x7fff_ffff };
 const BIT: Interval = { min: 0, max: 1 };
+
+/** 2^n for n in 0..31. */
+const power = (n: number): number => (1 << n) >>> 0;
 
 const LOADED: Record<string, Interval> = {
   lb: { min: -128, max: 127 },
@@ -58,14 +61,14 @@ function opInterval(op: WordOp, [a, b, c]: readonly Interval[]): Interval {
     }
     case "i32.shl": {
       if (fixed === undefined) return FULL;
-      const factor = 2 ** (fixed & 31);
+      const factor = power(fixed & 31);
       return within(a.min * factor, a.max * factor);
     }
     case "i32.shr_u":
     case "i32.shr_s":
       if (fixed === undefined) return a.min >= 0 ? within(0, a.max) : FULL;
       if (op === "i32.shr_u" && a.min < 0) {
-        return (fixed & 31) === 0 ? a : within(0, 2 ** (32 - (fixed & 31)) - 1);
+        return (fixed & 31) === 0 ? a : within(0, power(32 - (fixed & 31)) - 1);
       }
       return within(a.min >> (fixed & 31), a.max >> (fixed & 31));
     case "i32.and":
@@ -343,13 +346,13 @@ function foldShift(graph: Graph, a: Id, n: number): Id | undefined {
   const x = node.args[0];
   const inner = graph.intervals[x];
   if (inner.min < 0) return undefined;
-  if (node.op === "i32.shl" && inner.max * 2 ** (c & 31) < 2 ** 31) {
+  if (node.op === "i32.shl" && inner.max * power(c & 31) <= FULL.max) {
     return (c & 31) >= n
       ? graph.op("i32.shl", x, graph.constant((c & 31) - n))
       : graph.op("i32.shr_u", x, graph.constant(n - (c & 31)));
   }
   const exact = node.op === "i32.add" && c >= 0 &&
-    inner.max + c < 2 ** 31 && lowZeros(graph, x) >= n;
+    inner.max + c <= FULL.max && lowZeros(graph, x) >= n;
   if (!exact) return undefined;
   return graph.op(
     "i32.add",

@@ -160,8 +160,8 @@ export class Graph {
     });
     const phi = (carry: number) =>
       this.#add({ kind: "phi", scope, carry }, scope, {
-        min: carry < 0 ? 0 : -(2 ** 31),
-        max: carry < 0 ? Math.max(bound - 1, 0) : 2 ** 31 - 1,
+        min: carry < 0 ? 0 : -0x8000_0000,
+        max: carry < 0 ? Math.max(bound - 1, 0) : 0x7fff_ffff,
       });
     const turn = phi(-1);
     const phis = inits.map((_, i) => phi(i));

@@ -88,7 +88,7 @@ function controlOf(
   }
   // Fewer than 2^31 bytes on the way: the pointer meets its end once, at the last turn.
   const guide = pointers.find((p) =>
-    Math.abs(pointerOf(s, p).stride) * turns < 2 ** 31
+    Math.abs(pointerOf(s, p).stride) * turns < 0x8000_0000
   );
   if (guide !== undefined) {
     const limit = code.register();

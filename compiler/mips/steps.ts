@@ -7,7 +7,7 @@ import type { Item, Part } from "./code.ts";
 import { elementsPerLeaf, type LeafParts } from "./leaf.ts";
 
 /** Beyond this many leaves, and without a shorter period, the bound counts every axis' worst apart. */
-const MOST_LEAVES = 2 ** 20;
+const MOST_LEAVES = 1 << 20;
 
 /** Steps of the dearest leaf, given the final code. */
 export function worstSteps(

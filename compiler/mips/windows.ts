@@ -25,6 +25,9 @@ const REGIONS = {
   constants: { base: 0x8000_0000, end: 0x1_0000_0000 },
 };
 
+/** Bytes of a tree of that height, 0..26. */
+const windowBytes = (height: number): number => (32 << height) >>> 0;
+
 /** Windows of the operands that the kernel reads, by operand number. */
 export function placeOperands(
   kernel: Kernel,
@@ -42,7 +45,7 @@ export function placeOperands(
     const { height, constant } = operands[operand];
     const region = constant ? "constants" : "activations";
     const address = next[region];
-    next[region] = address + 32 * 2 ** height;
+    next[region] = address + windowBytes(height);
     if (next[region] > REGIONS[region].end) {
       throw new ChainLearnError(
         `Cannot emit kernel "${kernel.name}" for MIPS: expected ${region} of at most ${
