@@ -67,10 +67,10 @@ export async function runForge(args: string[] = []): Promise<ForgeTest[]> {
   try {
     report = JSON.parse(text.slice(text.indexOf("{")));
   } catch (cause) {
-    const complaint = new TextDecoder().decode(stderr).trim();
+    const complaint = `${text}\n${new TextDecoder().decode(stderr)}`.trim();
     throw new ChainLearnError(
       `Cannot run forge test: expected a JSON report, found ${
-        complaint || text.trim() || "nothing"
+        complaint || "nothing"
       }`,
       { exitCode: 3, cause },
     );
