@@ -21,7 +21,7 @@ export const gameAbi = parseAbi([
   "function openNode(bytes32 disputeId, Terms terms, Interval position, NodeOpening opening)",
   "function openFinish(bytes32 disputeId, Terms terms, Interval position, bytes32 kept, bytes32[] path)",
   "function postNodes(bytes32 disputeId, Terms terms, Branch position, bytes32[] nodes)",
-  "function answerNodes(bytes32 disputeId, Terms terms, Branch position, bytes32[] posted, uint256 index)",
+  "function answerNodes(bytes32 disputeId, Terms terms, Branch position, uint256 index, bytes32 node, bytes32[] path)",
   "function openLeaf(bytes32 disputeId, Terms terms, Branch position, LeafOpening opening)",
   "function arbitrate(bytes32 disputeId, Terms terms, Interval position, bytes witness)",
   "function timeOut(bytes32 disputeId, Terms terms, bytes32 position)",

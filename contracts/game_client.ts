@@ -4,8 +4,8 @@
  * A player decides on a `Move`; everything else that the contract wants (terms, position, posted hashes) comes from
  * the view. Whether a move is wise, and who sends it, is not decided here: dispute/ does.
  */
-import { encodeFunctionData, type Hex } from "viem";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { bytesToHex, encodeFunctionData, type Hex, hexToBytes } from "viem";
+import { ChainLearnError, MerkleTree } from "../fpvm/mod.ts";
 import { gameAbi } from "./game_abi.ts";
 import { type DisputeView, positionHash } from "./game_view.ts";
 
@@ -172,10 +172,19 @@ function encodeAnswer(view: DisputeView, move: AnswerMove): Hex {
     });
   }
   if (view.phase !== "tensor") return misplaced(view, move);
+  const nodes = (view.posted ?? []).map((node) => hexToBytes(node));
+  const path = MerkleTree.ofLeaves(nodes).path(move.index);
   return encodeFunctionData({
     abi: gameAbi,
     functionName: "answerNodes",
-    args: [disputeId, terms, view.branch, view.posted ?? [], index],
+    args: [
+      disputeId,
+      terms,
+      view.branch,
+      index,
+      bytesToHex(nodes[move.index]),
+      path.map((sibling) => bytesToHex(sibling)),
+    ],
   });
 }
 

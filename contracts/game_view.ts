@@ -167,13 +167,12 @@ export function termsHash(terms: Terms): Hex {
 const word = (value: bigint): Hex =>
   `0x${value.toString(16).padStart(64, "0")}`;
 
+const phaseWord = (phase: keyof typeof phaseNumbers) =>
+  word(BigInt(phaseNumbers[phase]));
+
 /** keccak256 of what was posted and waits for an answer; zero where nothing does. */
 export function postedHash(posted: readonly Hex[] | null): Hex {
   return posted === null ? ZERO : keccak256(concat(posted));
-}
-
-function positionOf(phase: number, fields: Hex, posted: Hex): Hex {
-  return keccak256(concat([word(BigInt(phase)), fields, posted]));
 }
 
 /** Hash of a position of the phases graph and instruction. */
@@ -183,14 +182,15 @@ export function intervalHash(
   posted: readonly Hex[] | null,
 ): Hex {
   const fields = concat([previous, word(lo), word(hi), low, high]);
-  return positionOf(phaseNumbers[phase], keccak256(fields), postedHash(posted));
+  return keccak256(
+    concat([phaseWord(phase), keccak256(fields), postedHash(posted)]),
+  );
 }
 
-/** Hash of a position of the phases tensor and leaf. */
+/** Hash of a position of the phases tensor and leaf; a round's nodes are under the denied one already. */
 export function branchHash(
   phase: "tensor" | "leaf",
   branch: Branch,
-  posted: readonly Hex[] | null,
 ): Hex {
   const { previous, step, state, descriptor, level, index, node } = branch;
   const fields = concat([
@@ -202,12 +202,12 @@ export function branchHash(
     word(BigInt(index)),
     node,
   ]);
-  return positionOf(phaseNumbers[phase], keccak256(fields), postedHash(posted));
+  return keccak256(concat([phaseWord(phase), keccak256(fields)]));
 }
 
 /** Hash of the position between the opening and the first move. */
 export function revealHash(commitment: Hex): Hex {
-  return keccak256(concat([word(BigInt(phaseNumbers.reveal)), commitment]));
+  return keccak256(concat([phaseWord("reveal"), commitment]));
 }
 
 /** What the contract stores: one hash over terms and position. */
@@ -242,7 +242,7 @@ export function positionHash(view: DisputeView): Hex {
       return intervalHash(view.phase, view.interval, view.posted);
     case "tensor":
     case "leaf":
-      return branchHash(view.phase, view.branch, view.posted);
+      return branchHash(view.phase, view.branch);
     case "resolved":
       throw new ChainLearnError(
         `Cannot continue dispute ${view.disputeId}: expected one that goes on, found one won by the ${view.winner}`,

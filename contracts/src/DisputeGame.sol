@@ -129,9 +129,8 @@ contract DisputeGame is IGameOfMarket {
         // INVARIANT GAME-12: a round is played over more than one step.
         if (position.hi - position.lo == 1) revert WrongWidth(position.lo, position.hi);
         emit Posted(disputeId, hashes, uint40(block.timestamp));
-        Interval memory next = position;
-        next.previous = dispute.transcript;
-        store(disputeId, dispute, terms, dispute.phase, next, hashes);
+        position.previous = dispute.transcript;
+        store(disputeId, dispute, terms, dispute.phase, position, hashes);
     }
 
     /// The submitter names the first segment whose end he denies.
@@ -194,10 +193,10 @@ contract DisputeGame is IGameOfMarket {
         if (next.level == 0 || Descriptor.whole(opening.descriptor)) {
             // INVARIANT GAME-20: a single leaf and a whole result have no round of the phase tensor.
             if (opening.nodes.length != 0) revert WrongLength(0, opening.nodes.length);
-            save(disputeId, dispute, terms, Phase.Leaf, false, hashOf(Phase.Leaf, next, 0));
+            save(disputeId, dispute, terms, Phase.Leaf, false, hashOf(Phase.Leaf, next));
         } else {
             requireNodes(terms, next.level, next.node, opening.nodes);
-            save(disputeId, dispute, terms, Phase.Tensor, true, hashOf(Phase.Tensor, next, postedHash(opening.nodes)));
+            save(disputeId, dispute, terms, Phase.Tensor, true, hashOf(Phase.Tensor, next));
         }
     }
 
@@ -232,35 +231,36 @@ contract DisputeGame is IGameOfMarket {
     ) external {
         Dispute memory dispute = disputes[disputeId];
         requirePhase(dispute, Phase.Tensor);
-        takeTurn(dispute, terms, hashOf(Phase.Tensor, position, 0), false);
+        takeTurn(dispute, terms, hashOf(Phase.Tensor, position), false);
         requireNodes(terms, position.level, position.node, nodes);
         emit Posted(disputeId, nodes, uint40(block.timestamp));
-        Branch memory next = position;
-        next.previous = dispute.transcript;
-        save(disputeId, dispute, terms, Phase.Tensor, true, hashOf(Phase.Tensor, next, postedHash(nodes)));
+        position.previous = dispute.transcript;
+        save(disputeId, dispute, terms, Phase.Tensor, true, hashOf(Phase.Tensor, position));
     }
 
-    /// The submitter names the first node he denies.
+    /// The submitter names the first node he denies, and proves it under the denied one: all that were posted are there.
     function answerNodes(
         bytes32 disputeId,
         Terms memory terms,
         Branch memory position,
-        bytes32[] calldata posted,
-        uint256 index
+        uint256 index,
+        bytes32 node,
+        bytes32[] calldata path
     ) external {
         Dispute memory dispute = disputes[disputeId];
         requirePhase(dispute, Phase.Tensor);
-        takeTurn(dispute, terms, hashOf(Phase.Tensor, position, postedHash(posted)), true);
+        takeTurn(dispute, terms, hashOf(Phase.Tensor, position), true);
+        uint8 levels = levelsOf(terms.q, position.level);
         // INVARIANT GAME-14: the answer names a node of the round.
-        if (index >= posted.length) revert WrongIndex(posted.length, index);
+        if (index >> levels != 0) revert WrongIndex(1 << levels, index);
+        requireRoot(position.node, Paths.root(node, index, path, levels));
         emit Answered(disputeId, index, uint40(block.timestamp));
-        Branch memory next = position;
-        next.previous = dispute.transcript;
-        next.level = uint8(position.level - levelsOf(terms.q, position.level));
-        next.index = uint32(position.index * posted.length + index);
-        next.node = posted[index];
-        Phase phase = next.level == 0 ? Phase.Leaf : Phase.Tensor;
-        save(disputeId, dispute, terms, phase, false, hashOf(phase, next, 0));
+        position.previous = dispute.transcript;
+        position.level -= levels;
+        position.index = uint32((position.index << levels) + index);
+        position.node = node;
+        Phase phase = position.level == 0 ? Phase.Leaf : Phase.Tensor;
+        save(disputeId, dispute, terms, phase, false, hashOf(phase, position));
     }
 
     // The program
@@ -274,7 +274,7 @@ contract DisputeGame is IGameOfMarket {
     ) external {
         Dispute memory dispute = disputes[disputeId];
         requirePhase(dispute, Phase.Leaf);
-        takeTurn(dispute, terms, hashOf(Phase.Leaf, position, 0), false);
+        takeTurn(dispute, terms, hashOf(Phase.Leaf, position), false);
         // INVARIANT GAME-23: the program is that of the opened node.
         bytes32 descriptor = keccak256(opening.descriptor);
         if (descriptor != position.descriptor) revert WrongDescriptor(position.descriptor, descriptor);
@@ -500,12 +500,13 @@ contract DisputeGame is IGameOfMarket {
         return keccak256(abi.encode(phase, fields, posted));
     }
 
-    function hashOf(Phase phase, Branch memory position, bytes32 posted) private pure returns (bytes32) {
+    /// No posted hash: the nodes of a round are under `node` already.
+    function hashOf(Phase phase, Branch memory position) private pure returns (bytes32) {
         bytes32 fields;
         assembly ("memory-safe") {
             fields := keccak256(position, 0xe0)
         }
-        return keccak256(abi.encode(phase, fields, posted));
+        return keccak256(abi.encode(phase, fields));
     }
 
     function postedHash(bytes32[] calldata hashes) private pure returns (bytes32) {
