@@ -323,6 +323,8 @@ function structureCases(): ConformanceCase[] {
     updateCase(2),
     updateCase(6),
     layoutCase(),
+    contractionCase("i8", "i32"),
+    contractionCase("f32", "f32"),
     requantizeCase(),
   ];
 }
@@ -531,6 +533,64 @@ function layoutCase(): ConformanceCase {
     iteration: 0,
     expected: bytesOf(expected),
     float: false,
+  };
+}
+
+/** x[7, 9] times a transposed w[10, 9] in blocks of 8 rows and 4 columns, gaps NaN or 0xff. */
+function contractionCase(dtype: "i8" | "f32", result: Scalar): ConformanceCase {
+  const [rows, columns, depth] = [7, 10, 9];
+  const layout = [
+    { axis: 0, size: 2 },
+    { axis: 1, size: 3 },
+    { axis: 0, size: 8 },
+    { axis: 1, size: 4 },
+  ];
+  const operands = [
+    { dtype, shape: [rows, depth] },
+    { dtype, shape: [columns, depth], layout },
+  ] as const;
+  const [x, w] = b.operandsOf(operands);
+  const size = dtype === "i8" ? 1 : 4;
+  const left = new DataView(new ArrayBuffer(rows * depth * size));
+  const right = new DataView(new ArrayBuffer(16 * 12 * size));
+  new Uint8Array(right.buffer).fill(0xff);
+  const value = (at: number) =>
+    dtype === "i8" ? (at * 77) % 255 - 127 : (at * 77) % 97 / 7 - 6;
+  const put = (view: DataView, at: number, v: number) =>
+    dtype === "i8" ? view.setInt8(at, v) : view.setFloat32(4 * at, v, true);
+  for (let i = 0; i < rows * depth; i++) put(left, i, value(i));
+  for (let j = 0; j < columns; j++) {
+    for (let k = 0; k < depth; k++) {
+      const at = (((j >> 3) * 3 + (k >> 2)) * 8 + (j & 7)) * 4 + (k & 3);
+      put(right, at, value(1000 + j * depth + k));
+    }
+  }
+  const round = dtype === "i8" ? (v: number) => v : Math.fround;
+  const expected: number[] = [];
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      let total = 0;
+      for (let k = 0; k < depth; k++) {
+        const [a, c] = [value(i * depth + k), value(1000 + j * depth + k)];
+        total = round(total + round(round(a) * round(c)));
+      }
+      expected.push(dtype === "i8" ? total : f32ToBits(total));
+    }
+  }
+  return {
+    kernel: defineKernel({
+      name: `contraction.${dtype}`,
+      operands,
+      result: { dtype: result, shape: [rows, columns] },
+      body: b.sum(
+        depth,
+        (k) => b.mul(b.load(x, b.axis(0), k), b.load(w, b.axis(1), k)),
+      ),
+    }),
+    operands: [new Uint8Array(left.buffer), new Uint8Array(right.buffer)],
+    iteration: 0,
+    expected: ARRAYS.i32(expected),
+    float: dtype === "f32",
   };
 }
 
