@@ -274,7 +274,15 @@ export function prepare(word: number): PreparedInstruction | null {
     ? {}
     : operations[kind];
   return {
-    ...instruction,
+    encoding: instruction.encoding,
+    name,
+    word: instruction.word,
+    rs: instruction.rs,
+    rt,
+    rd,
+    sa: instruction.sa,
+    imm: instruction.imm,
+    target: instruction.target,
     destination: fields.includes("rd") ? rd : rt,
     link: linkOf(instruction),
     alignMask: alignMasks[name] ?? 0,

@@ -44,9 +44,13 @@ export type RegionName = keyof typeof REGIONS;
 /** First address that holds data: code below it never changes while a program runs. */
 export const CODE_END = 0x0100_0000;
 
+type CodePage = (PreparedInstruction | null | undefined)[] | undefined;
+
+const CODE_PAGES = 4096;
 const SLOTS = 256;
 const PAGE_WORDS = 1024;
 const noWords = new Int32Array(PAGE_WORDS);
+const noCode: CodePage[] = [];
 
 /** Memory as the instructions see it; addresses are u32 or the same bits as i32. */
 export interface MachineMemory {
@@ -73,7 +77,7 @@ export class Memory implements MachineMemory {
   readonly #writeTags = new Int32Array(SLOTS).fill(-1);
   readonly #writeWords: Int32Array[] = new Array(SLOTS).fill(noWords);
   /** Decoded code pages; holes are filled when executed. */
-  #code: (PreparedInstruction | null)[][] = [];
+  #code: CodePage[] = noCode;
   /** What was saved or grafted, by key: shared with clones, since a key names its content. */
   #saved = new Map<string, MemoryNode>();
   #contents = new Map<string, Content>();
@@ -129,9 +133,17 @@ export class Memory implements MachineMemory {
   }
 
   instruction(pc: number): PreparedInstruction | null {
-    const page = this.#code[pc >>> 12] ??= [];
-    const known = page[(pc >>> 2) & 1023];
-    if (known !== undefined) return known;
+    const page = this.#code[pc >>> 12];
+    if (page !== undefined) {
+      const known = page[(pc >>> 2) & 1023];
+      if (known !== undefined) return known;
+    }
+    return this.#prepareSlowly(pc);
+  }
+
+  #prepareSlowly(pc: number): PreparedInstruction | null {
+    if (this.#code === noCode) this.#code = new Array(CODE_PAGES);
+    const page = this.#code[pc >>> 12] ??= new Array(PAGE_WORDS);
     return page[(pc >>> 2) & 1023] = prepare(this.load32(pc));
   }
 
@@ -222,7 +234,7 @@ export class Memory implements MachineMemory {
   }
 
   #codeChanged(address: number): void {
-    if (address >>> 0 < CODE_END) this.#code = [];
+    if (address >>> 0 < CODE_END) this.#code = noCode;
   }
 
   #load32Slowly(address: number): number {
