@@ -164,9 +164,8 @@ function foldSelect(
   const { min, max } = graph.intervals[c];
   if (min > 0 || max < 0) return a;
   const test = graph.nodes[c];
-  if (test.kind !== "op" || graph.constantOf(test.args[1]) !== 0) {
-    return undefined;
-  }
+  if (test.kind !== "op" || test.args.length !== 2) return undefined;
+  if (graph.constantOf(test.args[1]) !== 0) return undefined;
   if (test.op === "i32.eq") return graph.op("i32.select", test.args[0], b, a);
   if (test.op === "i32.ne") return graph.op("i32.select", test.args[0], a, b);
   return undefined;

@@ -151,6 +151,9 @@ export class Graph {
     inits: readonly Id[],
     body: (turn: Id, carried: Id[]) => readonly Id[],
   ): Id[] {
+    const turns = this.constantOf(count);
+    if (turns !== undefined && turns <= 0) return [...inits];
+    if (turns !== undefined) bound = turns;
     const scope = this.scopes.length;
     const lexical = this.#current;
     this.scopes.push({
