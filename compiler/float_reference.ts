@@ -120,7 +120,7 @@ function compute(
 }
 
 /** Steps through an index space of `shape`, giving the offset under each of several stride vectors. */
-function walk(
+export function walk(
   shape: readonly number[],
   strides: readonly (readonly number[])[],
   visit: (flat: number, offsets: readonly number[]) => void,

@@ -1,0 +1,271 @@
+/** From the float graph to f32 kernels: every sum in index order, or in four lanes where both operands are contiguous. */
+import { axis, f32, load, mul, op, toF32, wrap } from "../build.ts";
+import { add, clamp, max, type Operand, sum } from "../build.ts";
+import {
+  type Graph,
+  type GraphDType,
+  type GraphNode,
+  isKind,
+  type NodeOf,
+} from "../graph.ts";
+import { type DType, elementCount, type Expr, type TensorType } from "../ir.ts";
+import { floatFunctions, lowerScalar } from "./float_functions.ts";
+import { lowerFloatArgmax, lowerFloatSoftmax } from "./float_rows.ts";
+import {
+  constantOperand,
+  type Lowering,
+  type OperandSource,
+  tensorBytes,
+} from "./lowering.ts";
+import {
+  assemble,
+  type AssembledModel,
+  type NodeDescription,
+} from "./model_builder.ts";
+import { broadcastIndex, lowerMove } from "./moves.ts";
+import { lowerMaxPool } from "./pools.ts";
+import { sumWindows } from "./windows.ts";
+import { poolCounts } from "../float_reference.ts";
+
+/** Lowers a float graph; integers other than inputs are held as i32. */
+export function lowerFloat(graph: Graph): AssembledModel {
+  return assemble({
+    ...graph,
+    describe: (node) => describe(node),
+    lower: (node) => lowerNode(graph, node),
+    copy: (id) => {
+      const { shape } = graph.nodes[id];
+      const type = {
+        dtype: storage(graph.nodes[id]),
+        shape: [elementCount(shape)],
+      };
+      return {
+        title: "copy",
+        operands: [{ kind: "value", id, type }],
+        result: type,
+        body: ([x]) => load(x, axis(0)),
+      };
+    },
+    constantBytes: (node) => {
+      if (!isKind(node, "constant")) throw new RangeError("No constant");
+      return tensorBytes(node.primitive.data, storage(node));
+    },
+  });
+}
+
+/** How a value is stored. */
+function storage(node: GraphNode): DType {
+  const types: Partial<Record<GraphDType, DType>> = { i64: "i32" };
+  const isInput = node.primitive.kind === "input";
+  return isInput ? node.dtype : types[node.dtype] ?? node.dtype;
+}
+
+function describe(node: GraphNode): NodeDescription {
+  const { name, shape, inputs, lineage } = node;
+  const { kind } = node.primitive;
+  return {
+    name,
+    type: { dtype: storage(node), shape },
+    inputs,
+    lineage,
+    kind: kind === "input" || kind === "constant" || kind === "view"
+      ? kind
+      : "computed",
+  };
+}
+
+/** One node while it is lowered. */
+export interface FloatPlace {
+  readonly graph: Graph;
+  readonly node: GraphNode;
+  readonly operand: (i: number, shape?: readonly number[]) => OperandSource;
+  readonly result: (shape?: readonly number[]) => TensorType;
+}
+
+function lowerNode(graph: Graph, node: GraphNode): Lowering {
+  const place: FloatPlace = {
+    graph,
+    node,
+    operand: (i, shape) => {
+      const source = graph.nodes[node.inputs[i]];
+      const dtype = storage(resolve(graph, node.inputs[i]));
+      const type = { dtype, shape: shape ?? source.shape };
+      return { kind: "value", id: node.inputs[i], type };
+    },
+    result: (shape = node.shape) => ({ dtype: storage(node), shape }),
+  };
+  const { primitive } = node;
+  switch (primitive.kind) {
+    case "map":
+      return lowerMap(place, node as NodeOf<"map">);
+    case "contract":
+      return lowerContract(place, node as NodeOf<"contract">);
+    case "matmul":
+      return lowerMatmul(place);
+    case "pool":
+      return primitive.pool === "max"
+        ? lowerMaxPool(
+          place.operand(0),
+          place.result(),
+          primitive.windows,
+          lowest(node.dtype),
+        )
+        : lowerAveragePool(place, node as NodeOf<"pool">);
+    case "softmax":
+      return lowerFloatSoftmax(place, primitive.log);
+    case "argmax":
+      return lowerFloatArgmax(place, primitive.last);
+    case "transpose":
+    case "pad":
+    case "concat":
+    case "slice": {
+      const operands = node.inputs.map((_, i) => place.operand(i));
+      const value = primitive.kind === "pad" ? primitive.value : 0;
+      return lowerMove(primitive, operands, place.result(), fill(node, value));
+    }
+    case "input":
+    case "constant":
+    case "view":
+      throw new RangeError(`A ${primitive.kind} has no kernel`);
+    default:
+      return primitive satisfies never;
+  }
+}
+
+const fill = (node: GraphNode, value: number): Expr =>
+  node.dtype === "f32" ? f32(value) : op("i32.add", value, 0);
+
+const lowest = (dtype: GraphDType): Expr =>
+  dtype === "f32" ? f32(-Infinity) : op("i32.add", -(2 ** 31), 0);
+
+function resolve(graph: Graph, id: number): GraphNode {
+  const node = graph.nodes[id];
+  return isKind(node, "view") ? resolve(graph, node.inputs[0]) : node;
+}
+
+function lowerMap(place: FloatPlace, node: NodeOf<"map">): Lowering {
+  const { graph } = place;
+  const same = node.inputs.every((i) =>
+    `${graph.nodes[i].shape}` === `${node.shape}`
+  );
+  const shape = same ? [elementCount(node.shape)] : undefined;
+  const result = place.result(shape);
+  return {
+    title: "map",
+    operands: node.inputs.map((_, i) => place.operand(i, shape)),
+    result,
+    functions: floatFunctions(node.primitive.expr),
+    body: (inputs) => {
+      const args = inputs.map((x) =>
+        toF32(load(x, ...broadcastIndex(x.type.shape, result.shape)))
+      );
+      const plain = node.primitive.expr.kind === "arg" && node.dtype !== "f32";
+      if (plain) {
+        const [x] = inputs;
+        return wrap(load(x, ...broadcastIndex(x.type.shape, result.shape)));
+      }
+      const value = lowerScalar(node.primitive.expr, args);
+      return node.dtype === "f32" ? value : op("i32.from_f32", value);
+    },
+  };
+}
+
+function lowerContract(
+  place: FloatPlace,
+  node: NodeOf<"contract">,
+): Lowering {
+  const { windows, groups, weights, clamp: bounds } = node.primitive;
+  const inShape = place.graph.nodes[node.inputs[0]].shape;
+  const sizes = inShape.slice(1, -1);
+  const places = node.shape.slice(1, -1);
+  const kernel = windows.map((w) => w.size);
+  const [cin, cout] = [inShape.at(-1)!, node.shape.at(-1)!];
+  const [cg, og] = [cin / groups, cout / groups];
+  const split = groups > 1 && !(cg === 1 && og === 1);
+  const channels = split ? [groups, og] : [cout];
+  const first = windows.length + 1;
+  const channel = channels.map((_, i) => axis(first + i));
+  const input = split ? [groups, cg] : [cin];
+  return {
+    title: windows.length === 0 ? "matrix_product" : "convolution",
+    operands: [
+      place.operand(0, [inShape[0], ...sizes, ...input]),
+      constantOperand("weight", weights.weight, "f32", [
+        ...channels,
+        ...kernel,
+        cg,
+      ]),
+      constantOperand("bias", weights.bias, "f32", channels),
+    ],
+    result: place.result([node.shape[0], ...places, ...channels]),
+    body: ([x, w, b]) => {
+      const term = (at: Expr[], k: Expr[]) => {
+        const product = (c: Expr) => {
+          const from = groups === 1 ? [c] : split ? [channel[0], c] : channel;
+          return mul(
+            toF32(load(x, axis(0), ...at, ...from)),
+            load(w, ...channel, ...k, c),
+          );
+        };
+        return cg === 1
+          ? product(op("i32.add", 0, 0))
+          : sum(cg, product, { lanes: 4 });
+      };
+      const total = sumWindows(windows, sizes, places, f32(0), term);
+      const biased = add(total, load(b, ...channel));
+      return bounds ? bounded(biased, bounds.lo, bounds.hi) : biased;
+    },
+  };
+}
+
+/** min(max(x, lo), hi) without infinite bounds. */
+function bounded(x: Expr, lo: number, hi: number): Expr {
+  if (lo !== -Infinity && hi !== Infinity) return clamp(x, lo, hi);
+  if (lo !== -Infinity) return max(x, lo);
+  return hi === Infinity ? x : op("f32.min", x, hi);
+}
+
+function lowerMatmul(place: FloatPlace): Lowering {
+  const [a, b] = place.node.inputs.map((i) => place.graph.nodes[i].shape);
+  return {
+    title: "activation_product",
+    operands: [place.operand(0), place.operand(1)],
+    result: place.result(),
+    body: ([x, y]) => {
+      const batch = b[0] === 1 ? op("i32.add", 0, 0) : axis(0);
+      return sum(
+        a[2],
+        (k) => mul(load(x, axis(0), axis(1), k), load(y, batch, k, axis(2))),
+      );
+    },
+  };
+}
+
+function lowerAveragePool(place: FloatPlace, node: NodeOf<"pool">): Lowering {
+  const { windows, countPadding } = node.primitive;
+  const inShape = place.graph.nodes[node.inputs[0]].shape;
+  const sizes = inShape.slice(1, -1);
+  const places = node.shape.slice(1, -1);
+  const last = node.shape.length - 1;
+  const counts = poolCounts(inShape, node.shape, windows, countPadding);
+  const varies = !counts.every((n) => n === counts[0]);
+  const divisors = constantOperand("divisors", counts, "f32", places);
+  return {
+    title: "average_pool",
+    operands: [place.operand(0), ...(varies ? [divisors] : [])],
+    result: place.result(),
+    body: ([x, divisor]: readonly Operand[]) => {
+      const total = sumWindows(
+        windows,
+        sizes,
+        places,
+        f32(0),
+        (at) => load(x, axis(0), ...at, axis(last)),
+      );
+      const count = varies
+        ? load(divisor, ...places.map((_, i) => axis(i + 1)))
+        : f32(counts[0]);
+      return op("f32.div", total, count);
+    },
+  };
+}
