@@ -151,3 +151,49 @@ export {
   kernelFromJson,
   kernelToJson,
 } from "./serialize.ts";
+
+// A model: what every executor and player takes.
+export type {
+  Constant,
+  Input,
+  InputKind,
+  InputRole,
+  LeafProgram,
+  Model,
+  Node,
+  NumericsMode,
+  OperandRef,
+  Output,
+  Schedule,
+  Slot,
+} from "./model.ts";
+
+// Targets.
+export { compileWasm, type WasmKernel, type WasmTarget } from "./wasm/mod.ts";
+export { emitLeafProgram } from "./mips/mod.ts";
+
+// Commitments and the bundle.
+export {
+  type Commitment,
+  commitModel,
+  type CommittedProgram,
+  metadataOf,
+  tensorHeight,
+} from "./commit.ts";
+export {
+  decodeDescriptor,
+  type Descriptor,
+  type DescriptorLimits,
+  type DescriptorOperand,
+  encodeDescriptor,
+} from "./descriptor.ts";
+export {
+  FORMAT_VERSION,
+  modelRoot,
+  type ModelRootFields,
+  modelRootPreimage,
+  NO_SLOT,
+  type Port,
+} from "./model_root.ts";
+export { validateModel } from "./validate.ts";
+export { readBundle, writeBundle } from "./bundle.ts";

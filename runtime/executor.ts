@@ -1,0 +1,161 @@
+/**
+ * What every executor does alike: checks inputs, walks the schedule, honours the stop slot.
+ *
+ * A device brings the slots' memory and a way to run one node; here is the order in which nodes run and
+ * what a caller sees. Nothing here hashes: see `commit.ts`.
+ */
+import { byteLength, type Model } from "../compiler/mod.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
+
+/** What a finished run leaves; copies that belong to the caller. */
+export interface Run {
+  /** Bytes of each output, in the model's order. */
+  readonly outputs: Uint8Array[];
+  /** Bytes of every slot after the last step, without the finish step. */
+  readonly slots: Uint8Array[];
+}
+
+/** Called after every step; `slots` are live and must not be written or kept. */
+export type OnNode = (
+  step: number,
+  node: number,
+  slots: readonly Uint8Array[],
+) => void | Promise<void>;
+
+export interface RunOptions {
+  /** Passes over the node list; required where the request chooses them. */
+  readonly iterations?: number;
+  readonly onNode?: OnNode;
+}
+
+/** Runs one model; one run at a time. */
+export interface Executor {
+  /** Name of the device, as `--device` has it. */
+  readonly device: string;
+  /** Inputs are the exact bytes of each input slot, in the model's order. */
+  run(inputs: readonly Uint8Array[], options?: RunOptions): Promise<Run>;
+  /** Ends workers; the executor cannot run any more. */
+  close(): void;
+}
+
+/** A device: slots in its memory and a way to compute one node into its result slot. */
+export interface Device {
+  readonly name: string;
+  readonly slots: readonly Uint8Array[];
+  runNode(node: number, iteration: number): void;
+  close(): void;
+}
+
+/** Number of passes over the node list; throws where the model does not allow it. */
+export function iterationsOf(model: Model, wanted?: number): number {
+  const { schedule } = model;
+  const fixed = schedule.kind === "fixed";
+  const iterations = wanted ?? (fixed ? schedule.iterations : undefined);
+  const fits = iterations !== undefined && Number.isInteger(iterations) &&
+    (fixed
+      ? iterations === schedule.iterations
+      : iterations >= 1 && iterations <= schedule.max);
+  if (!fits) {
+    const expected = fixed ? `${schedule.iterations}` : `1 to ${schedule.max}`;
+    throw new ChainLearnError(
+      `Cannot run "${model.name}": expected ${expected} iterations, found ${
+        wanted ?? "none"
+      }`,
+    );
+  }
+  return iterations;
+}
+
+/** Throws unless there is one input of the exact byte length for each of the model's. */
+export function checkInputs(
+  model: Model,
+  inputs: readonly Uint8Array[],
+): void {
+  if (inputs.length !== model.inputs.length) {
+    throw new ChainLearnError(
+      `Cannot run "${model.name}": expected ${model.inputs.length} inputs, found ${inputs.length}`,
+    );
+  }
+  model.inputs.forEach((input, i) => {
+    const expected = byteLength(model.slots[input.slot].type);
+    if (inputs[i].length !== expected) {
+      throw new ChainLearnError(
+        `Cannot run "${model.name}": expected ${expected} bytes in input "${input.name}", found ${
+          inputs[i].length
+        }`,
+      );
+    }
+  });
+}
+
+/** Gives every slot its first value: an input, its initial bytes, or zeros. */
+export function resetSlots(
+  model: Model,
+  inputs: readonly Uint8Array[],
+  slots: readonly Uint8Array[],
+): void {
+  model.slots.forEach((slot, i) => {
+    if (slot.initial) slots[i].set(slot.initial);
+    else slots[i].fill(0);
+  });
+  model.inputs.forEach((input, i) => slots[input.slot].set(inputs[i]));
+}
+
+/** Whether the model's stop slot is set: every further step is the identity. */
+export function isStopped(
+  model: Model,
+  slots: readonly Uint8Array[],
+): boolean {
+  if (model.stopSlot === undefined) return false;
+  const word = slots[model.stopSlot].subarray(0, 4);
+  return word.some((byte) => byte !== 0);
+}
+
+/** Makes an executor of a device. */
+export function executorOf(model: Model, device: Device): Executor {
+  let state: "ready" | "running" | "closed" = "ready";
+  return {
+    device: device.name,
+    async run(inputs, options = {}) {
+      if (state !== "ready") {
+        throw new ChainLearnError(
+          `Cannot run "${model.name}": expected an idle executor, found it ${state}`,
+        );
+      }
+      const iterations = iterationsOf(model, options.iterations);
+      checkInputs(model, inputs);
+      state = "running";
+      try {
+        resetSlots(model, inputs, device.slots);
+        await walk(model, device, iterations, options.onNode);
+        return {
+          outputs: model.outputs.map((o) => device.slots[o.slot].slice()),
+          slots: device.slots.map((slot) => slot.slice()),
+        };
+      } finally {
+        if (state === "running") state = "ready";
+      }
+    },
+    close() {
+      if (state === "closed") return;
+      state = "closed";
+      device.close();
+    },
+  };
+}
+
+async function walk(
+  model: Model,
+  device: Device,
+  iterations: number,
+  onNode?: OnNode,
+): Promise<void> {
+  let step = 0;
+  for (let iteration = 0; iteration < iterations; iteration++) {
+    for (let node = 0; node < model.nodes.length; node++) {
+      if (!isStopped(model, device.slots)) device.runNode(node, iteration);
+      else if (!onNode) return;
+      await onNode?.(step++, node, device.slots);
+    }
+  }
+}

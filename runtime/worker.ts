@@ -1,0 +1,67 @@
+/**
+ * The thread of the CPU executor: waits in shared memory for a node and takes parts of its result.
+ *
+ * `workerMain` is started from its own text in a blob, so that it needs no file beside a bundled program;
+ * therefore it refers to nothing outside itself but types. Words of the control block: 0 epoch, 1 job
+ * (-1 ends the thread), 2 iteration, 3 next part, 4 threads still at work, 5 a part failed.
+ */
+
+/** One node as threads see it. */
+export interface Job {
+  /** Index into the kernels' modules. */
+  readonly kernel: number;
+  /** Addresses of the operands, then of the result. */
+  readonly addresses: readonly number[];
+  readonly units: number;
+  /** Units taken at a time. */
+  readonly part: number;
+}
+
+/** What a thread gets once, at its start. */
+export interface WorkerStart {
+  readonly memory: WebAssembly.Memory;
+  /** Byte address of the control block. */
+  readonly control: number;
+  readonly modules: readonly WebAssembly.Module[];
+  readonly jobs: readonly Job[];
+}
+
+/** Body of the thread; answers "ready" to its one message and then obeys the control block. */
+export function workerMain(): void {
+  const scope = self as unknown as {
+    onmessage: (event: { data: WorkerStart }) => void;
+    postMessage: (message: string) => void;
+    close: () => void;
+  };
+  scope.onmessage = ({ data: { memory, control, modules, jobs } }) => {
+    const words = new Int32Array(memory.buffer, control, 16);
+    const runs = modules.map((module) =>
+      new WebAssembly.Instance(module, { env: { memory } }).exports
+        .run as (...args: number[]) => void
+    );
+    let epoch = Atomics.load(words, 0);
+    scope.postMessage("ready");
+    for (;;) {
+      Atomics.wait(words, 0, epoch);
+      const now = Atomics.load(words, 0);
+      if (now === epoch) continue;
+      epoch = now;
+      if (words[1] < 0) break;
+      try {
+        const { kernel, addresses, units, part } = jobs[words[1]];
+        const iteration = words[2];
+        for (;;) {
+          const begin = Atomics.add(words, 3, 1) * part;
+          if (begin >= units) break;
+          const end = Math.min(units, begin + part);
+          runs[kernel](...addresses, iteration, begin, end);
+        }
+      } catch {
+        Atomics.store(words, 5, 1);
+      }
+      Atomics.sub(words, 4, 1);
+      Atomics.notify(words, 4);
+    }
+    scope.close();
+  };
+}
