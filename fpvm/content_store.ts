@@ -2,7 +2,7 @@
  * Where the bytes behind a grafted root come from, keyed by (root, height).
  *
  * The store is synchronous: whatever a run needs is fetched from files or networks before it. A store
- * is trusted to return the bytes it was asked for; the memory checks them whenever it hashes them.
+ * is trusted to return the bytes it was asked for; the memory checks them only where it hashes all of them.
  */
 
 import { tensorRoot, treeHeight } from "./tree.ts";

@@ -8,7 +8,7 @@
  *
  * @example Run a program that exits with code 7, and prove its first step
  * ```ts
- * import { composeInitialState, encode, buildWitness, run, stepWitness } from "./fpvm/mod.ts";
+ * import { composeInitialState, encode, buildWitness, run, stepWitness } from "./mod.ts";
  *
  * const words = [
  *   encode("ori", { rt: 2, imm: 4001 }), // $v0: exit
@@ -25,7 +25,7 @@
  * const { prestate, poststate } = stepWitness(buildWitness(state));
  * console.log(prestate.toHex(), "->", poststate.toHex());
  * run(state, 100);
- * console.log(state.status, state.exitCode); // 1 7
+ * if (state.exitCode !== 7) throw new Error("Expected exit code 7");
  * ```
  *
  * @module

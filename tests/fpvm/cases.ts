@@ -192,6 +192,23 @@ function trapCases(): VmCase[] {
   ];
 }
 
+/** Per instruction one word that differs in a single fixed bit and is no instruction. */
+function encodingCases(): VmCase[] {
+  const random = new Random(8);
+  return ENCODINGS.flatMap((encoding) => {
+    const bits = Array.from({ length: 26 }, (_, bit) => bit).filter((bit) =>
+      (encoding.mask >>> bit) & 1 &&
+      decode((encoding.match ^ (1 << bit)) >>> 0) === null
+    );
+    if (bits.length === 0) return [];
+    const bit = random.pick(bits);
+    return [{
+      name: `trap 3 V6 ${encoding.name} with bit ${bit} flipped`,
+      state: machine({ code: [(encoding.match ^ (1 << bit)) >>> 0] }),
+    }];
+  });
+}
+
 /** Load and save with the fields ($a0, $a1, $a2), and data around them. */
 function oracle(
   name: string,
@@ -279,6 +296,7 @@ export function vmCases(): VmCase[] {
     ...instructionCases(),
     ...semanticsCases(),
     ...trapCases(),
+    ...encodingCases(),
     ...syscallCases(),
     ...Array.from({ length: 60 }, (_, i) => ({
       name: `random ${i}`,
