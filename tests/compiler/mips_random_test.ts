@@ -1,0 +1,23 @@
+import { assert, assertEquals } from "@std/assert";
+import { interpret } from "../../compiler/interpreter.ts";
+import { randomKernel } from "../kernels.ts";
+import { Random } from "../random.ts";
+import { runLeaves } from "./mips_machine.ts";
+
+const SEED = 51_000;
+const COUNT = Number(Deno.env.get("COUNT") ?? 300);
+
+Deno.test("emitLeafProgram: gives the interpreter's bytes for random kernels, every leaf, within worstSteps", () => {
+  for (let seed = SEED; seed < SEED + COUNT; seed++) {
+    const { kernel, operands, iteration } = randomKernel(new Random(seed), {
+      float: false,
+    });
+    try {
+      const { result, steps, program } = runLeaves(kernel, operands, iteration);
+      assertEquals(result, interpret(kernel, operands, iteration));
+      assert(Math.max(...steps) <= program.worstSteps, "worstSteps too low");
+    } catch (error) {
+      throw new Error(`Seed ${seed}`, { cause: error });
+    }
+  }
+});
