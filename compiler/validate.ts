@@ -10,8 +10,8 @@ import { byteLength, elementCount, type TensorType } from "./ir.ts";
 import type { Model, Node } from "./model.ts";
 import { verifyKernel } from "./verify.ts";
 
-/** Most iterations, nodes, slots or constants a model may declare. */
-const MAX_COUNT = 2 ** 31;
+/** Most iterations, nodes, slots or constants a model may declare; see `ITERATIONS` in ranges.ts. */
+const MAX_COUNT = 2 ** 31 - 1;
 
 class Checker {
   constructor(private readonly model: Model) {}

@@ -281,7 +281,7 @@ class Checker {
         return this.#constant(expr);
       case "axis":
         this.#only("body", expr, place);
-        if (!(expr.axis in this.kernel.result.shape)) {
+        if (this.kernel.result.shape[expr.axis] === undefined) {
           this.refuse(
             expr,
             `an axis below ${this.kernel.result.shape.length}`,

@@ -261,6 +261,10 @@ Deno.test("verifyKernel: lets extents and updates depend on the iteration alone"
       update: { operand, ranges: ranges(first) },
     });
   verifyKernel(update(b.iteration));
+  assertRefused(
+    { ...update(b.iteration), extents: [grown] },
+    "extents or an update",
+  );
   assertRefused(update(grown), "fits i32");
   assertRefused(update(b.axis(0)), "the iteration alone");
   assertRefused(
