@@ -1,0 +1,215 @@
+/**
+ * One party's view of a whole request: every state S_0 .. S_n and the tensors behind them.
+ *
+ * Built by running the model once with a copy of each node's result. It knows nothing about games, faults or
+ * chains; a liar's view is the same class, made with `alter`.
+ */
+import type { Commitment } from "../compiler/mod.ts";
+import { byteLength, tensorHeight } from "../compiler/mod.ts";
+import {
+  ChainLearnError,
+  MerkleTree,
+  tensorRoot,
+  zeroHash,
+} from "../fpvm/mod.ts";
+import type { Executor } from "../runtime/mod.ts";
+
+/** What the request fixes. */
+export interface RequestTerms {
+  readonly inputs: readonly Uint8Array[];
+  readonly iterations: number;
+  /** Whether the last step clears every slot that is not kept. */
+  readonly finish: boolean;
+}
+
+/** A node's result as it was written at one step. */
+export interface StepResult {
+  readonly step: number;
+  readonly bytes: Uint8Array;
+}
+
+interface Written extends StepResult {
+  readonly root: Uint8Array;
+}
+
+/** See the head of this file. */
+export class Execution {
+  /** Per slot, what was written to it, oldest first; entry 0 is the state before step 0. */
+  readonly #written: Written[][];
+  readonly #stateRoots = new Map<number, Uint8Array>();
+
+  private constructor(
+    readonly commitment: Commitment,
+    readonly terms: RequestTerms,
+    initial: readonly Uint8Array[],
+  ) {
+    const { slots } = commitment.model;
+    this.#written = slots.map((slot, i) => [{
+      step: -1,
+      bytes: initial[i],
+      root: tensorRoot(initial[i], tensorHeight(slot.type)),
+    }]);
+  }
+
+  /**
+   * Runs the model on `executor` and keeps every result.
+   *
+   * `alter` may change the bytes of the result of a step before the run goes on: a false execution that is
+   * consistent from there on.
+   */
+  static async run(
+    commitment: Commitment,
+    terms: RequestTerms,
+    executor: Executor,
+    alter?: (step: number, result: Uint8Array) => void,
+  ): Promise<Execution> {
+    const { model } = commitment;
+    const initial = initialSlots(commitment, terms);
+    const execution = new Execution(commitment, terms, initial);
+    await executor.run([...terms.inputs], {
+      iterations: terms.iterations,
+      onNode: (step, node, slots) => {
+        const slot = model.nodes[node].result;
+        alter?.(step, slots[slot]);
+        execution.#record(step, slot, slots[slot].slice());
+      },
+    });
+    return execution;
+  }
+
+  /** Rebuilds an execution from what {@linkcode results} gave; lengths are checked, truth is not. */
+  static restore(
+    commitment: Commitment,
+    terms: RequestTerms,
+    results: readonly StepResult[],
+  ): Execution {
+    const { model } = commitment;
+    const execution = new Execution(
+      commitment,
+      terms,
+      initialSlots(commitment, terms),
+    );
+    let last = -1;
+    for (const { step, bytes } of results) {
+      const slot = model.nodes[step % model.nodes.length]?.result;
+      const expected = slot === undefined
+        ? -1
+        : byteLength(model.slots[slot].type);
+      if (
+        !(step > last && step < execution.nodeSteps) ||
+        bytes.length !== expected
+      ) {
+        throw new ChainLearnError(
+          `Cannot restore an execution: step ${step}: expected ${expected} bytes after step ${last}, found ${bytes.length}`,
+        );
+      }
+      execution.#record(step, slot, bytes);
+      last = step;
+    }
+    return execution;
+  }
+
+  /** What every step wrote, in order; a step that did not run is absent. */
+  results(): StepResult[] {
+    return this.#written.flat().filter((w) => w.step >= 0).sort((a, b) =>
+      a.step - b.step
+    )
+      .map(({ step, bytes }) => ({ step, bytes }));
+  }
+
+  #record(step: number, slot: number, bytes: Uint8Array): void {
+    const type = this.commitment.model.slots[slot].type;
+    const root = tensorRoot(bytes, tensorHeight(type));
+    this.#written[slot].push({ step, bytes, root });
+  }
+
+  /** Steps without the finish step. */
+  get nodeSteps(): number {
+    return this.terms.iterations * this.commitment.model.nodes.length;
+  }
+
+  /** n: the index of the last state. */
+  get steps(): number {
+    return this.nodeSteps + (this.terms.finish ? 1 : 0);
+  }
+
+  #at(i: number, slot: number): Written {
+    const writes = this.#written[slot];
+    let last = writes.length - 1;
+    while (writes[last].step >= i) last--;
+    return writes[last];
+  }
+
+  /** Bytes of a slot in S_i; a slot that the finish step cleared is empty. */
+  slotBytes(i: number, slot: number): Uint8Array {
+    return this.#cleared(i, slot) ? new Uint8Array(0) : this.#at(i, slot).bytes;
+  }
+
+  /** Tensor root of a slot in S_i; 32 zero bytes where the finish step cleared it. */
+  slotRoot(i: number, slot: number): Uint8Array {
+    return this.#cleared(i, slot) ? zeroHash(0) : this.#at(i, slot).root;
+  }
+
+  #cleared(i: number, slot: number): boolean {
+    return i > this.nodeSteps && slot >= this.commitment.model.kept;
+  }
+
+  /** The tree over all slots' roots in S_i. */
+  stateTree(i: number): MerkleTree {
+    if (!(i >= 0 && i <= this.steps)) {
+      throw new ChainLearnError(
+        `Cannot give state ${i}: expected 0 .. ${this.steps}, found ${i}`,
+      );
+    }
+    const { slots } = this.commitment.model;
+    return MerkleTree.ofLeaves(slots.map((_, slot) => this.slotRoot(i, slot)));
+  }
+
+  /** S_i, 32 bytes. */
+  stateRoot(i: number): Uint8Array {
+    let root = this.#stateRoots.get(i);
+    if (!root) this.#stateRoots.set(i, root = this.stateTree(i).root);
+    return root;
+  }
+
+  /** True where the model's stop slot makes every step from S_i on the identity. */
+  stopped(i: number): boolean {
+    const { stopSlot } = this.commitment.model;
+    if (stopSlot === undefined) return false;
+    return this.slotBytes(i, stopSlot).subarray(0, 4).some((b) => b !== 0);
+  }
+
+  /** Bytes of the outputs in S_n, in the model's order. */
+  get outputs(): Uint8Array[] {
+    return this.commitment.model.outputs.map((o) =>
+      this.slotBytes(this.steps, o.slot)
+    );
+  }
+}
+
+/** Bytes of every slot in S_0: initial values with the inputs written in; lengths are checked. */
+export function initialSlots(
+  { model }: Commitment,
+  terms: RequestTerms,
+): Uint8Array[] {
+  const slots = model.slots.map((slot) =>
+    slot.initial ?? new Uint8Array(byteLength(slot.type))
+  );
+  if (terms.inputs.length !== model.inputs.length) {
+    throw new ChainLearnError(
+      `Cannot run model "${model.name}": expected ${model.inputs.length} inputs, found ${terms.inputs.length}`,
+    );
+  }
+  model.inputs.forEach((input, i) => {
+    const bytes = terms.inputs[i];
+    if (bytes.length !== slots[input.slot].length) {
+      throw new ChainLearnError(
+        `Cannot take input "${input.name}": expected ${
+          slots[input.slot].length
+        } bytes, found ${bytes.length}`,
+      );
+    }
+    slots[input.slot] = bytes;
+  });
+  return slots;
+}

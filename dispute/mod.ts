@@ -1,0 +1,52 @@
+/**
+ * Both sides of a dispute: what to claim, what to answer, when.
+ *
+ * An `Execution` is one party's view of a request; a `Party` makes claims over it; `challengerMove` and `submitterMove`
+ * turn claims into moves. `playLocally` plays without a chain under the same rules as the contracts. Honest players and
+ * liars differ in their claims alone.
+ *
+ * @module
+ */
+export type { Claims, LeafClaims } from "./claims.ts";
+export {
+  Execution,
+  initialSlots,
+  type RequestTerms,
+  type StepResult,
+} from "./execution.ts";
+export { LeafTrace } from "./leaf_trace.ts";
+export { Party } from "./party.ts";
+export { type Forgery, type ForgeryKind } from "./forgery.ts";
+export {
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  faultyParty,
+  parseFault,
+  partyOf,
+} from "./faults.ts";
+export {
+  arbitration,
+  challengerMove,
+  firstMove,
+  submitterMove,
+} from "./player.ts";
+export { applyMove, type ModelShape, openDispute } from "./referee.ts";
+export {
+  arbitratedStep,
+  DEFAULT_ROUNDS,
+  type LocalResult,
+  type PlayedMove,
+  playLocally,
+  type Rounds,
+  shapeOf,
+} from "./local_game.ts";
+export {
+  type ClaimFile,
+  parseClaim,
+  parseWitness,
+  partyOfClaim,
+  type WitnessFile,
+  writeClaim,
+  writeWitness,
+} from "./claim_file.ts";
