@@ -1,8 +1,9 @@
 /**
- * The contracts as TypeScript sees them: compiled artifacts, a local chain, and the client of the dispute game.
+ * The contracts as TypeScript sees them: compiled artifacts, a local chain, and the clients of market and game.
  *
  * `src/` holds the Solidity, `artifacts/` what it compiles to. The game's client is pure: events become views of a
- * dispute, a view and a move become a transaction's data. Sending it is the caller's matter.
+ * dispute, a view and a move become a transaction's data. The market's client deploys, connects and sends: one function
+ * a verb, each with its receipt and decoded events.
  *
  * @example
  * ```ts
@@ -73,3 +74,43 @@ export {
   segmentCount,
   segmentEnd,
 } from "./segments.ts";
+export { ContractRefusal } from "./chain_error.ts";
+export {
+  type ChainEvent,
+  connect,
+  type MarketClient,
+  type Revelation,
+  type Sent,
+} from "./client.ts";
+export { deriveSalt, submissionCommitment } from "./commitment.ts";
+export { type Connection, type ConnectionOptions } from "./connection.ts";
+export {
+  deploy,
+  type Deployment,
+  type DeploymentGas,
+  localLimits,
+} from "./deploy.ts";
+export { marketAbi, registryAbi } from "./market_abi.ts";
+export { type MarketReader } from "./market_reader.ts";
+export {
+  type DisputeState,
+  disputeStatuses,
+  type InputData,
+  type Limits,
+  type OutputData,
+  type RegistrationTerms,
+  type RequestOptions,
+  type RequestReport,
+  type RequestState,
+  requestStatuses,
+  type SubmissionState,
+  submissionStatuses,
+} from "./market_types.ts";
+export {
+  parsePreimage,
+  type PreimageFields,
+  type PreimagePort,
+  registrationProof,
+  revealProof,
+  slotsSiblings,
+} from "./slots_proof.ts";

@@ -1,0 +1,734 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import "./MarketFixture.sol";
+
+/// Returns a megabyte, or reverts with one.
+contract Bomb is Asker {
+    bool internal immutable reverting;
+
+    constructor(Market market_, bool reverting_) Asker(market_) {
+        reverting = reverting_;
+    }
+
+    function onResult(bytes32, bytes32, uint256, uint256, bool, Output[] calldata) external view override {
+        bool fails = reverting;
+        assembly ("memory-safe") {
+            if fails { revert(0, 100000) }
+            return(0, 100000)
+        }
+    }
+}
+
+/// Tries everything again from inside the callback.
+contract Reentrant is Asker {
+    uint256 public succeeded;
+
+    constructor(Market market_) Asker(market_) {}
+
+    receive() external payable {
+        try market.withdraw(address(this)) {
+            succeeded++;
+        } catch {}
+    }
+
+    function onResult(bytes32 requestId, bytes32, uint256, uint256, bool, Output[] calldata) external override {
+        try market.finalize(requestId) {
+            succeeded++;
+        } catch {}
+        try market.retryCallback(requestId) {
+            succeeded++;
+        } catch {}
+        try market.refund(requestId) {
+            succeeded++;
+        } catch {}
+        calls++;
+    }
+
+    function pull() external {
+        market.withdraw(address(this));
+    }
+}
+
+/// A receiver without a way to receive.
+contract Closed {
+    function commit(Market market, bytes32 requestId, bytes32 commitment) external payable {
+        market.commit{value: msg.value}(requestId, commitment);
+    }
+
+    function pull(Market market, address to) external {
+        market.withdraw(to);
+    }
+}
+
+/// The life of a request: windows, stakes, ids, verdicts and callbacks, each rule by its number.
+contract MarketTest is MarketFixture {
+    // Requests
+
+    function test_MARKET_32_RegistryAndGameAreDeployed() external {
+        bytes memory error_ = abi.encodeWithSelector(NotDeployed.selector);
+        refusesCreation("Market", abi.encode(registry, alice), error_);
+        refusesCreation("Market", abi.encode(alice, game), error_);
+    }
+
+    function test_MARKET_33_B_ExactAmounts() external {
+        RequestSpec memory s = spec(register());
+        vm.expectRevert(abi.encodeWithSelector(WrongValue.selector, 0.5 ether - 1, 0.5 ether));
+        market.request{value: 0.5 ether - 1}(s, inputs());
+        vm.expectRevert(abi.encodeWithSelector(WrongValue.selector, 0.5 ether + 1, 0.5 ether));
+        market.request{value: 0.5 ether + 1}(s, inputs());
+    }
+
+    function test_MARKET_34_D7_F_IdsAreHashesOfTheWholeContent() external {
+        RequestSpec memory s = spec(register());
+        bytes32 id = market.request{value: s.fee}(s, inputs());
+        vm.expectRevert(abi.encodeWithSelector(RequestExists.selector, id));
+        market.request{value: s.fee}(s, inputs());
+        // One difference at a time, each giving another id.
+        bytes32[] memory ids = new bytes32[](7);
+        vm.prank(alice);
+        ids[0] = market.request{value: s.fee}(s, inputs());
+        s.nonce++;
+        ids[1] = market.request{value: s.fee}(s, inputs());
+        s.seed = bytes32(uint256(1));
+        ids[2] = market.request{value: s.fee}(s, inputs());
+        InputData[] memory other = inputs();
+        other[0].data[99] = 0xff;
+        ids[3] = market.request{value: s.fee}(s, other);
+        other = inputs();
+        other[0].source = InputSource.Root;
+        other[0].roots = new bytes32[](1);
+        other[0].roots[0] = tensorRoot(inputBytes, 2);
+        ids[4] = market.request{value: s.fee}(s, other);
+        s.finish = false;
+        ids[5] = market.request{value: s.fee}(s, inputs());
+        chain.chainId(99);
+        ids[6] = market.request{value: s.fee}(s, inputs());
+        for (uint256 i = 0; i < ids.length; i++) {
+            assertTrue(ids[i] != id, "id differs from the first");
+            for (uint256 j = 0; j < i; j++) assertTrue(ids[i] != ids[j], "ids differ");
+        }
+    }
+
+    function test_MARKET_34_D7_F_AnotherMarketGivesAnotherId() external {
+        RequestSpec memory s = spec(register());
+        Market second = Market(created("Market", abi.encode(registry, game)));
+        assertTrue(
+            market.request{value: s.fee}(s, inputs()) != second.request{value: s.fee}(s, inputs()),
+            "contract is part of the id"
+        );
+    }
+
+    function test_MARKET_38_D12_CallbackToAConsumerThatNeverAsked() external {
+        RequestSpec memory s = spec(register());
+        s.callback = address(new Asker(market));
+        vm.expectRevert(abi.encodeWithSelector(CallbackNotRequester.selector, s.callback));
+        market.request{value: s.fee}(s, inputs());
+    }
+
+    function test_MARKET_39_RefundAfterTheWindowAlone() external {
+        bytes32 id = opened();
+        pass(200);
+        vm.expectRevert(abi.encodeWithSelector(NotExpired.selector, time, time));
+        market.refund(id);
+        pass(1);
+        vm.prank(carol);
+        market.refund(id);
+        assertEq(market.credits(address(this)), 0.5 ether, "fee back");
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Refunded, RequestStatus.Open));
+        market.refund(id);
+    }
+
+    // Commit and reveal
+
+    function test_MARKET_40_C_CommitWithinTheWindow() external {
+        bytes32 id = opened();
+        pass(201);
+        vm.expectRevert(abi.encodeWithSelector(TooLate.selector, time, time - 1));
+        market.commit{value: 1 ether}(id, bytes32(0));
+    }
+
+    function test_MARKET_40_C_CommitInTheLastSecond() external {
+        bytes32 id = opened();
+        pass(200);
+        committed(id, bob);
+    }
+
+    function test_MARKET_41_D8_EverySubmissionLocksItsOwnStake() external {
+        bytes32 id = opened();
+        vm.expectRevert(abi.encodeWithSelector(WrongValue.selector, 0, 1 ether));
+        market.commit(id, bytes32(uint256(1)));
+        committed(id, bob);
+        // The first commit owns the window.
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Committed, RequestStatus.Open));
+        market.commit{value: 1 ether}(id, bytes32(uint256(2)));
+    }
+
+    function test_MARKET_42_F_SubmissionIdIsUsedOnce_TheSameClaimCanBePostedAgain() external {
+        bytes32 id = opened();
+        bytes32 submission = committed(id, bob);
+        pass(101);
+        market.forfeit(id);
+        bytes32 commitment = commitmentOf(id, bob, claimOf());
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(SubmissionExists.selector, submission));
+        market.commit{value: 1 ether}(id, commitment);
+        // The same state under another salt is welcome.
+        commitment = keccak256(abi.encodePacked(id, bob, claimOf(), bytes32(uint256(8))));
+        vm.prank(bob);
+        market.commit{value: 1 ether}(id, commitment);
+        pass(1);
+        vm.prank(bob);
+        market.reveal(id, claimOf(), bytes32(uint256(8)), outputs(), noSiblings());
+    }
+
+    function test_MARKET_43_D6_OnlyTheSubmitterRevealsAndNotInTheSameBlock() external {
+        bytes32 id = opened();
+        committed(id, bob);
+        bytes32 claim = claimOf();
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(SameBlock.selector, number));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+        pass(1);
+        vm.prank(carol);
+        vm.expectRevert(abi.encodeWithSelector(NotSubmitter.selector, carol, bob));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+    }
+
+    function test_MARKET_44_D6_CommitmentCopiedFromTheMempoolCannotBeRevealed() external {
+        bytes32 id = opened();
+        bytes32 copied = commitmentOf(id, bob, claimOf());
+        vm.prank(carol);
+        bytes32 submission = market.commit{value: 1 ether}(id, copied);
+        pass(1);
+        bytes32 claim = claimOf();
+        bytes32 found = keccak256(
+            abi.encode(block.chainid, address(market), id, carol, commitmentOf(id, carol, claim))
+        );
+        vm.prank(carol);
+        vm.expectRevert(abi.encodeWithSelector(CommitmentMismatch.selector, found, submission));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+    }
+
+    function refusesReveal(Output[] memory list, bytes32[] memory siblings, bytes memory error_) internal {
+        bytes32 id = opened();
+        committed(id, bob);
+        pass(1);
+        bytes32 claim = claimOf();
+        vm.prank(bob);
+        vm.expectRevert(error_);
+        market.reveal(id, claim, SALT, list, siblings);
+    }
+
+    function test_MARKET_45_EveryOutputIsRevealed() external {
+        refusesReveal(new Output[](1), noSiblings(), abi.encodeWithSelector(OutputCount.selector, 1, 2));
+    }
+
+    function test_MARKET_46_D1_OutputTruncated() external {
+        Output[] memory list = outputs();
+        list[0].data = new bytes(39);
+        refusesReveal(list, noSiblings(), abi.encodeWithSelector(OutputLength.selector, 39, 40));
+    }
+
+    function test_MARKET_46_D1_OutputZeroExtended() external {
+        Output[] memory list = outputs();
+        list[1].data = bytes.concat(secondBytes, hex"00");
+        refusesReveal(list, noSiblings(), abi.encodeWithSelector(OutputLength.selector, 5, 4));
+    }
+
+    function test_MARKET_46_D1_SmallOutputIsNeverARootAlone() external {
+        Output[] memory list = outputs();
+        list[0] = Output({root: tensorRoot(firstBytes, 1), data: ""});
+        refusesReveal(list, noSiblings(), abi.encodeWithSelector(OutputLength.selector, 0, 40));
+    }
+
+    function test_MARKET_47_OutputsAreThoseOfTheFinalState(uint8 position) external {
+        Output[] memory list = outputs();
+        list[0].data[position % 40] ^= 0x10;
+        bytes32 found = treeRoot(finalSlots(list[0].data, secondBytes, true));
+        refusesReveal(list, noSiblings(), abi.encodeWithSelector(OutputsNotInState.selector, found, claimOf()));
+    }
+
+    function test_MARKET_47_D1_ProofOneLevelTooLong() external {
+        refusesReveal(outputs(), new bytes32[](1), abi.encodeWithSelector(ProofLength.selector, 1));
+    }
+
+    function test_MARKET_47_D14_ForeignSiblingOfTheKeptSubtree() external {
+        // A state without the finish step's zeros, revealed for a request that has the step.
+        bytes32 id = opened();
+        bytes32 claim = treeRoot(finalSlots(firstBytes, secondBytes, false));
+        bytes32 commitment = commitmentOf(id, bob, claim);
+        vm.prank(bob);
+        market.commit{value: 1 ether}(id, commitment);
+        pass(1);
+        bytes32 found = claimOf();
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(OutputsNotInState.selector, found, claim));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+    }
+
+    function test_RevealWithoutAFinishStepProvesTheWholeTree() external {
+        RequestSpec memory s = spec(register());
+        s.finish = false;
+        bytes32 id = market.request{value: s.fee}(s, inputs());
+        bytes32[] memory leaves = finalSlots(firstBytes, secondBytes, false);
+        bytes32 claim = treeRoot(leaves);
+        bytes32 commitment = commitmentOf(id, bob, claim);
+        vm.prank(bob);
+        market.commit{value: 1 ether}(id, commitment);
+        pass(1);
+        bytes32[] memory siblings = new bytes32[](2);
+        siblings[0] = hashPair(leaves[2], leaves[3]);
+        siblings[1] = hashPair(hashPair(leaves[4], leaves[5]), hashPair(leaves[6], leaves[7]));
+        vm.prank(bob);
+        market.reveal(id, claim, SALT, outputs(), siblings);
+        (bool isFinal, bytes32 found, Output[] memory list) = market.result(id);
+        assertFalse(isFinal, "not final yet");
+        assertEq(found, claim, "claim");
+        assertEq(keccak256(list[0].data), keccak256(firstBytes), "bytes");
+        assertEq(list[0].root, leaves[0], "root");
+    }
+
+    function test_LargeOutputMayBeRevealedAsItsRoot() external {
+        bytes memory model = bytes.concat(header(bytes32(uint256(3)), 1, 1, 0, 1), port(0, 8, 0, 5000));
+        RequestSpec memory s = spec(registry.register(model, terms(), noSiblings(), noSiblings()));
+        bytes32 id = market.request{value: s.fee}(s, new InputData[](0));
+        assertEq(market.getRequest(id).start, bytes32(uint256(3)), "no inputs: the initial slots");
+        bytes32 claim = keccak256("root of a large output");
+        bytes32 commitment = commitmentOf(id, bob, claim);
+        vm.prank(bob);
+        market.commit{value: 1 ether}(id, commitment);
+        pass(1);
+        Output[] memory list = new Output[](1);
+        list[0].root = claim;
+        vm.prank(bob);
+        market.reveal(id, claim, SALT, list, noSiblings());
+        (,, list) = market.result(id);
+        assertEq(list[0].root, claim, "root");
+    }
+
+    function test_MARKET_48_D6_C_CommitNeverRevealedIsWonByTheRequester() external {
+        bytes32 id = opened();
+        committed(id, bob);
+        pass(100);
+        vm.expectRevert(abi.encodeWithSelector(NotExpired.selector, time, time));
+        market.forfeit(id);
+        pass(1);
+        bytes32 claim = claimOf();
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(TooLate.selector, time, time - 1));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+        market.forfeit(id);
+        assertEq(market.credits(address(this)), 0.1 ether, "share to the requester");
+        assertEq(market.burned(), 0.9 ether, "the rest is burned");
+        assertEq(uint256(market.getRequest(id).status), uint256(RequestStatus.Open), "reopened");
+    }
+
+    // Disputes
+
+    function test_MARKET_49_D19_C_DisputeOpensAfterTheRevealAndWithinThePeriod() external {
+        bytes32 id = opened();
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Open, RequestStatus.Revealed));
+        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+        revealed(id, bob);
+        vm.expectRevert(abi.encodeWithSelector(SameBlock.selector, number));
+        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+        pass(600);
+        dispute(id, carol, 1);
+        pass(1);
+        vm.expectRevert(abi.encodeWithSelector(TooLate.selector, time, time - 1));
+        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+    }
+
+    function test_MARKET_49_D6_PeriodCountsFromTheReveal() external {
+        bytes32 id = opened();
+        committed(id, bob);
+        pass(100);
+        bytes32 claim = claimOf();
+        vm.prank(bob);
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+        pass(600);
+        dispute(id, carol, 1);
+    }
+
+    function test_MARKET_50_D15_ObjectorsAreNotPricedOutByTheRequest() external {
+        RequestSpec memory s = spec(register());
+        s.stake = 1000 ether;
+        bytes32 id = market.request{value: s.fee}(s, inputs());
+        revealed(id, bob);
+        pass(1);
+        vm.expectRevert(abi.encodeWithSelector(WrongValue.selector, 1000 ether, 0.2 ether));
+        market.openDispute{value: 1000 ether}(id, bytes32(0));
+        bytes32 disputeId = dispute(id, carol, 1);
+        game.resolve(disputeId, true);
+        assertEq(market.credits(carol), 0.3 ether, "stake and share");
+        assertEq(market.burned(), 999.9 ether, "a larger stake burns more");
+    }
+
+    function test_MARKET_51_DisputeIdIsUsedOnce() external {
+        (bytes32 id,) = standing();
+        bytes32 disputeId = dispute(id, carol, 1);
+        vm.prank(carol);
+        vm.expectRevert(abi.encodeWithSelector(DisputeExists.selector, disputeId));
+        market.openDispute{value: 0.2 ether}(id, bytes32(uint256(1)));
+        assertTrue(dispute(id, alice, 1) != disputeId, "challenger is part of the id");
+    }
+
+    function test_TermsOfADisputeAreThoseOfTheRequest() external {
+        (bytes32 id, bytes32 submissionId) = standing();
+        bytes32 disputeId = dispute(id, carol, 9);
+        (
+            bytes32 registrationId,
+            bytes32 submission,
+            address submitter,
+            address challenger,
+            bytes32 start,
+            bytes32 claim,
+            uint64 steps,
+            bool finish,
+            uint8 k,
+            uint8 q,
+            uint32 clock
+        ) = game.last();
+        assertEq(registrationId, market.getRequest(id).registrationId, "registration");
+        assertEq(submission, submissionId, "submission");
+        assertEq(submitter, bob, "submitter");
+        assertEq(challenger, carol, "challenger");
+        assertEq(start, market.getRequest(id).start, "S_0");
+        assertEq(claim, claimOf(), "S_n");
+        assertEq(steps, 13, "n");
+        assertTrue(finish, "finish");
+        assertEq(k, 16, "k");
+        assertEq(q, 4, "q");
+        assertEq(clock, 300, "clock");
+        assertEq(game.commitments(disputeId), bytes32(uint256(9)), "commitment");
+    }
+
+    function test_MARKET_52_OnlyTheGameDecides() external {
+        (bytes32 id,) = standing();
+        bytes32 disputeId = dispute(id, carol, 1);
+        vm.prank(carol);
+        vm.expectRevert(abi.encodeWithSelector(NotGame.selector, carol));
+        market.disputeResolved(disputeId, true);
+    }
+
+    function test_MARKET_53_G1_G4_ADisputeEndsOnceAndWithItsSubmission() external {
+        (bytes32 id,) = standing();
+        bytes32 first = dispute(id, carol, 1);
+        bytes32 second = dispute(id, alice, 2);
+        game.resolve(first, true);
+        vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, first));
+        game.resolve(first, true);
+        vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, second));
+        game.resolve(second, true);
+        vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, bytes32(0)));
+        game.resolve(bytes32(0), false);
+    }
+
+    function test_MARKET_54_LosingChallengerBurnsHalf() external {
+        (bytes32 id,) = standing();
+        game.resolve(dispute(id, carol, 1), false);
+        assertEq(market.credits(bob), 0.1 ether, "share to the submitter");
+        assertEq(market.burned(), 0.1 ether, "the rest is burned");
+        assertEq(market.credits(carol), 0, "nothing to the challenger");
+    }
+
+    function test_MARKET_55_D15_CompensationClaimedTwiceOrByTheFellingDispute() external {
+        (bytes32 id, bytes32 submissionId) = standing();
+        bytes32 felling = dispute(id, carol, 1);
+        bytes32 other = dispute(id, alice, 2);
+        bytes32 lost = dispute(id, alice, 3);
+        vm.expectRevert(abi.encodeWithSelector(SubmissionNotFallen.selector, submissionId));
+        market.settleDispute(other);
+        game.resolve(lost, false);
+        game.resolve(felling, true);
+        vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, felling));
+        market.settleDispute(felling);
+        vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, lost));
+        market.settleDispute(lost);
+        market.settleDispute(other);
+        vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, other));
+        market.settleDispute(other);
+    }
+
+    function test_MARKET_56_D15_TheSeventeenthDisputeIsNotCompensated() external {
+        (bytes32 id,) = standing();
+        bytes32[] memory disputes = new bytes32[](18);
+        for (uint256 i = 0; i < 18; i++) disputes[i] = dispute(id, address(uint160(0x1000 + i)) == bob ? carol : carol, i);
+        for (uint256 i = 0; i < 18; i++) game.setTransactions(disputes[i], 3);
+        game.setTransactions(disputes[5], type(uint16).max);
+        game.resolve(disputes[17], true);
+        uint256 before = market.credits(carol);
+        // 3 transactions of 100,000 gas at 10 gwei.
+        market.settleDispute(disputes[0]);
+        assertEq(market.credits(carol) - before, 0.203 ether, "stake and compensation");
+        market.settleDispute(disputes[5]);
+        assertEq(market.credits(carol) - before, 0.423 ether, "never more than its reserve");
+        market.settleDispute(disputes[16]);
+        assertEq(market.credits(carol) - before, 0.623 ether, "the seventeenth gets its stake");
+        for (uint256 i = 1; i < 16; i++) if (i != 5) market.settleDispute(disputes[i]);
+        assertTrue(market.burned() >= 0.5 ether, "half is burned");
+        assertEq(address(market).balance, market.burned() + market.credits(carol) + 0.5 ether, "conservation");
+    }
+
+    function test_MARKET_56_BaseFeeIsThatOfTheFall() external {
+        (bytes32 id,) = standing();
+        bytes32 felling = dispute(id, carol, 1);
+        bytes32 other = dispute(id, alice, 2);
+        game.resolve(felling, true);
+        chain.fee(1000 gwei);
+        market.settleDispute(other);
+        assertEq(market.credits(alice), 0.201 ether, "one transaction at 10 gwei");
+    }
+
+    function test_MARKET_57_D8_D15_LiarWhoDisputesHimselfLosesHalf() external {
+        (bytes32 id,) = standing();
+        uint256 paid = 1 ether;
+        bytes32[] memory own = new bytes32[](16);
+        for (uint256 i = 0; i < 16; i++) own[i] = dispute(id, bob, i);
+        for (uint256 i = 0; i < 16; i++) game.setTransactions(own[i], 100);
+        bytes32 honest = dispute(id, carol, 99);
+        game.resolve(own[0], true);
+        for (uint256 i = 1; i < 16; i++) market.settleDispute(own[i]);
+        uint256 gain = market.credits(bob) - 16 * 0.2 ether;
+        assertTrue(paid - gain >= 0.5 ether, "he loses at least half of his stake");
+        market.settleDispute(honest);
+        assertEq(market.credits(carol), 0.2 ether, "the honest one gets his stake back");
+    }
+
+    function test_MARKET_58_ReopenedAtMostSoOftenThenRefunded() external {
+        (bytes32 id,) = standing();
+        Request memory before = market.getRequest(id);
+        game.resolve(dispute(id, carol, 1), true);
+        for (uint256 i = 0; i < 2; i++) {
+            Request memory r = market.getRequest(id);
+            assertEq(uint256(r.status), uint256(RequestStatus.Open), "open again");
+            assertEq(r.openedAt, time, "its window starts again");
+            assertEq(r.steps, before.steps, "n is unchanged");
+            assertEq(r.start, before.start, "S_0 is unchanged");
+            assertTrue(r.finish, "the finish step is unchanged");
+            vm.prank(bob);
+            market.commit{value: 1 ether}(id, bytes32(i));
+            pass(101);
+            market.forfeit(id);
+        }
+        assertEq(uint256(market.getRequest(id).status), uint256(RequestStatus.Refunded), "refunded");
+        assertEq(market.credits(address(this)), 0.7 ether, "fee and two shares");
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Refunded, RequestStatus.Open));
+        market.commit{value: 1 ether}(id, bytes32(uint256(5)));
+    }
+
+    // opML
+
+    function test_opML_ResultCannotBeOverwritten() external {
+        (bytes32 id,) = standing();
+        bytes32 claim = claimOf();
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Revealed, RequestStatus.Committed));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+        vm.prank(carol);
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Revealed, RequestStatus.Open));
+        market.commit{value: 1 ether}(id, bytes32(uint256(3)));
+        pass(600);
+        market.finalize(id);
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Final, RequestStatus.Revealed));
+        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+    }
+
+    function test_MARKET_60_opML_PaidTwiceByFinalizingAgain() external {
+        (bytes32 id,) = standing();
+        pass(600);
+        market.finalize(id);
+        assertEq(market.credits(bob), 1.5 ether, "stake and fee");
+        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Final, RequestStatus.Revealed));
+        market.finalize(id);
+        assertEq(market.credits(bob), 1.5 ether, "once");
+    }
+
+    // Finality
+
+    function test_MARKET_59_C_NothingIsFinalBeforeThePeriodAndTheDisputesEnd() external {
+        (bytes32 id,) = standing();
+        pass(599);
+        bytes32 disputeId = dispute(id, carol, 1);
+        vm.expectRevert(abi.encodeWithSelector(NotExpired.selector, time, time));
+        market.finalize(id);
+        pass(1);
+        vm.expectRevert(abi.encodeWithSelector(DisputesOpen.selector, 1));
+        market.finalize(id);
+        game.resolve(disputeId, false);
+        market.finalize(id);
+        (bool isFinal,, Output[] memory list) = market.result(id);
+        assertTrue(isFinal, "final");
+        assertEq(keccak256(list[1].data), keccak256(secondBytes), "readable");
+    }
+
+    function asked(Asker asker, uint32 callbackGas) internal returns (bytes32 id) {
+        RequestSpec memory s = spec(register());
+        s.callback = address(asker);
+        s.callbackGas = callbackGas;
+        id = asker.ask{value: s.fee}(s, inputs());
+        revealed(id, bob);
+        pass(601);
+    }
+
+    function test_CallbackTellsWhatTheConsumerPins() external {
+        Asker asker = new Asker(market);
+        bytes32 id = asked(asker, 300_000);
+        market.finalize(id);
+        assertEq(asker.calls(), 1, "once");
+        assertEq(asker.requestSeen(), id, "request");
+        assertEq(asker.registrationSeen(), market.getRequest(id).registrationId, "registration");
+        assertEq(asker.stakeSeen(), 1 ether, "stake");
+        assertEq(asker.periodSeen(), 600, "period");
+        assertTrue(asker.backedSeen(), "backed");
+        assertEq(keccak256(asker.firstOutput()), keccak256(firstBytes), "output");
+        assertEq(uint256(market.getRequest(id).callback), uint256(CallbackStatus.Delivered), "delivered");
+    }
+
+    function test_MARKET_61_FailedCallbackCanBeRetriedUntilDelivered() external {
+        Asker asker = new Asker(market);
+        bytes32 id = asked(asker, 300_000);
+        asker.setFailing(true);
+        market.finalize(id);
+        assertEq(market.credits(bob), 1.5 ether, "a failing consumer does not hold up the submitter");
+        market.retryCallback(id);
+        assertEq(asker.calls(), 0, "still failing");
+        asker.setFailing(false);
+        market.retryCallback(id);
+        assertEq(asker.calls(), 1, "delivered");
+        vm.expectRevert(abi.encodeWithSelector(CallbackNotPending.selector, id));
+        market.retryCallback(id);
+    }
+
+    function test_MARKET_61_NoCallbackToRetryWhereNoneWasAsked() external {
+        (bytes32 id,) = standing();
+        pass(600);
+        market.finalize(id);
+        vm.expectRevert(abi.encodeWithSelector(CallbackNotPending.selector, id));
+        market.retryCallback(id);
+    }
+
+    function test_MARKET_62_D12_P8_CallbackIsNeverStarvedOfGas(uint256 given, uint32 asks) external {
+        Asker asker = new Asker(market);
+        uint32 callbackGas = uint32(bound(asks, 250_000, 1_000_000));
+        bytes32 id = asked(asker, callbackGas);
+        try market.finalize{gas: bound(given, 60_000, 1_500_000)}(id) {
+            assertEq(asker.calls(), 1, "called");
+            // What the consumer spends before it looks: dispatch and decoding.
+            assertTrue(asker.gasSeen() + 3000 >= callbackGas, "the gas he asked for");
+        } catch {
+            assertEq(asker.calls(), 0, "or nothing happened");
+            assertEq(uint256(market.getRequest(id).status), uint256(RequestStatus.Revealed), "not final");
+        }
+    }
+
+    function test_MARKET_63_D12_ReturnedDataBomb() external {
+        for (uint256 i = 0; i < 2; i++) {
+            Bomb bomb = new Bomb(market, i == 1);
+            RequestSpec memory s = spec(i == 0 ? register() : market.getRequest(requestOfBomb).registrationId);
+            s.callback = address(bomb);
+            s.callbackGas = 200_000;
+            bytes32 id = bomb.ask{value: s.fee}(s, inputs());
+            requestOfBomb = id;
+            revealed(id, bob);
+            pass(601);
+            market.finalize{gas: 400_000}(id);
+            assertEq(uint256(market.getRequest(id).status), uint256(RequestStatus.Final), "final");
+        }
+    }
+
+    bytes32 private requestOfBomb;
+
+    function test_MARKET_64_UnknownRequest() external {
+        bytes memory unknown = abi.encodeWithSelector(UnknownRequest.selector, bytes32(uint256(1)));
+        vm.expectRevert(unknown);
+        market.commit(bytes32(uint256(1)), bytes32(0));
+        vm.expectRevert(unknown);
+        market.finalize(bytes32(uint256(1)));
+        vm.expectRevert(unknown);
+        market.latestEnd(bytes32(uint256(1)));
+    }
+
+    function test_MARKET_65_F_SubmissionIdNamesChainContractAndContent() external {
+        bytes32 id = opened();
+        bytes32 submissionId = committed(id, bob);
+        bytes32 expected = keccak256(
+            abi.encode(block.chainid, address(market), id, bob, commitmentOf(id, bob, claimOf()))
+        );
+        assertEq(submissionId, expected, "submission id");
+    }
+
+    function test_LatestEndBoundsEverySchedule() external {
+        (bytes32 id,) = standing();
+        // submission 200, reveal 100, period 600, two clocks of 300, one second; three rounds.
+        assertEq(market.latestEnd(id), time + 3 * 1501, "first round");
+        uint256 bound_ = market.latestEnd(id);
+        for (uint256 i = 0; i < 3; i++) {
+            pass(599);
+            bytes32 disputeId = dispute(id, carol, i);
+            pass(601);
+            game.resolve(disputeId, true);
+            if (i == 2) break;
+            pass(200);
+            vm.prank(bob);
+            market.commit{value: 1 ether}(id, keccak256(abi.encodePacked(id, bob, claimOf(), bytes32(i))));
+            pass(100);
+            bytes32 claim = claimOf();
+            vm.prank(bob);
+            market.reveal(id, claim, bytes32(i), outputs(), noSiblings());
+            pass(1);
+        }
+        assertEq(uint256(market.getRequest(id).status), uint256(RequestStatus.Refunded), "refunded");
+        assertTrue(time <= bound_, "within the bound");
+        assertEq(market.latestEnd(id), time, "nothing left to wait for");
+    }
+
+    // Money
+
+    function test_MARKET_19_B_ReentrantWithdrawalIsPaidOnce() external {
+        Reentrant thief = new Reentrant(market);
+        bytes32 id = asked(thief, 400_000);
+        market.finalize(id);
+        assertEq(thief.calls(), 1, "called once");
+        assertEq(thief.succeeded(), 0, "nothing succeeded from inside the callback");
+        // The thief as requester of a refund, withdrawing while it receives.
+        RequestSpec memory s = spec(market.getRequest(id).registrationId);
+        s.nonce = 1;
+        id = thief.ask{value: s.fee}(s, inputs());
+        pass(201);
+        market.refund(id);
+        uint256 held = address(market).balance;
+        thief.pull();
+        assertEq(thief.succeeded(), 0, "nothing succeeded while receiving");
+        assertEq(held - address(market).balance, 0.5 ether, "paid once");
+    }
+
+    function test_MARKET_20_B_ReceiverThatRevertsLosesNothing() external {
+        Closed closed = new Closed();
+        bytes32 id = opened();
+        closed.commit{value: 1 ether}(market, id, commitmentOf(id, address(closed), claimOf()));
+        pass(1);
+        bytes32 claim = claimOf();
+        vm.prank(address(closed));
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
+        pass(601);
+        market.finalize(id);
+        vm.expectRevert(abi.encodeWithSelector(WithdrawFailed.selector, address(closed)));
+        closed.pull(market, address(closed));
+        assertEq(market.credits(address(closed)), 1.5 ether, "credit stands");
+        uint256 before = alice.balance;
+        closed.pull(market, alice);
+        assertEq(alice.balance - before, 1.5 ether, "sent elsewhere");
+        vm.expectRevert(abi.encodeWithSelector(NothingToWithdraw.selector, address(closed)));
+        closed.pull(market, alice);
+    }
+
+    function test_B_CreditIsNeverOverwrittenByAThirdParty() external {
+        (bytes32 id,) = standing();
+        game.resolve(dispute(id, carol, 1), false);
+        pass(600);
+        market.finalize(id);
+        assertEq(market.credits(bob), 1.6 ether, "added up");
+    }
+}
