@@ -60,6 +60,8 @@ class Cpu implements Device {
   readonly #control: Int32Array;
   readonly #modules: WebAssembly.Module[] = [];
   readonly #runs: ((...args: number[]) => void)[] = [];
+  /** Operations of a kernel's whole result. */
+  readonly #work: number[] = [];
   readonly #jobs: Job[] = [];
   readonly #copies: Copy[][] = [];
   readonly #forked: boolean[] = [];
@@ -89,8 +91,10 @@ class Cpu implements Device {
     }
   }
 
+  /** Compiles kernels that the verifier accepts: a load out of range would read other tensors. */
   #compile(): WasmKernel[] {
     return this.#model.kernels.map((kernel) => {
+      this.#work.push(verifyKernel(kernel).work.total);
       const compiled = compileWasm(kernel, { shared: this.#threads > 1 });
       const module = new WebAssembly.Module(compiled.module);
       const imports = { env: { memory: this.#memory } };
@@ -125,7 +129,7 @@ class Cpu implements Device {
       if (old !== result) copies.push([old, result, length]);
     }
     const forks = this.#threads > 1 && units > 1 &&
-      verifyKernel(kernel).work.total >= FORK_WORK;
+      this.#work[node.kernel] >= FORK_WORK;
     const parts = Math.min(units, forks ? PARTS * this.#threads : PARTS);
     this.#jobs.push({
       kernel: node.kernel,
