@@ -1,9 +1,10 @@
 /**
  * Finds sums of products that can stay in the machine's HI/LO accumulator: one madd per product.
  *
- * Only the low word is taken, so the wrap of i32 sums is exact whatever HI holds. A chain qualifies when
- * nothing else needs HI/LO between its first and its last product. Chains run through a loop, through
- * nests of loops that pass one accumulator on, or through straight code.
+ * Only the low word is taken of i32 sums, so their wrap is exact whatever HI holds; i64 sums of wide
+ * products carry both words. A chain qualifies when nothing else needs HI/LO between its first and its
+ * last product. Chains run through a loop, through nests of loops that pass one accumulator on, or
+ * through straight code.
  */
 import type { Graph, Id, Node } from "./graph.ts";
 import type { Schedule } from "./schedule.ts";
@@ -22,12 +23,12 @@ export interface Mac {
 
 export interface Accumulators {
   readonly macs: ReadonlyMap<Id, Mac>;
-  /** Products that are computed inside a mac. */
+  /** What is computed inside a mac: products, and the high words of wide sums. */
   readonly fused: ReadonlySet<Id>;
   /** Loop and carry ("id.carry") that live in HI/LO. */
   readonly carried: ReadonlySet<string>;
-  /** Those of them that begin and end there. */
-  readonly outermost: ReadonlySet<string>;
+  /** Those of them that begin and end there, and in which half. */
+  readonly outermost: ReadonlyMap<string, "lo" | "hi">;
 }
 
 /** Name of a loop's carried word in {@linkcode Accumulators}. */
@@ -64,7 +65,7 @@ class Finder implements Accumulators {
   readonly macs = new Map<Id, Mac>();
   readonly fused = new Set<Id>();
   readonly carried = new Set<string>();
-  readonly outermost = new Set<string>();
+  readonly outermost = new Map<string, "lo" | "hi">();
   /** Scopes whose code must not touch HI/LO otherwise. */
   readonly #busy = new Set<number>();
   readonly #graph: Graph;
@@ -111,6 +112,7 @@ class Finder implements Accumulators {
 
   #tryLoop(id: Id): boolean {
     const { carries, node } = this.plan.loops.get(id)!;
+    if (this.#tryWide(id)) return true;
     if (this.#clobbers(node.scope)) return false;
     for (const carry of carries) {
       const draft: Draft = { macs: [], carried: [] };
@@ -120,11 +122,69 @@ class Finder implements Accumulators {
         this.fused.add(this.#split(add)!.product);
       }
       draft.carried.forEach((name) => this.carried.add(name));
-      this.outermost.add(carryName(id, carry));
+      this.outermost.set(carryName(id, carry), "lo");
       this.#occupy(node.scope);
       return true;
     }
     return false;
+  }
+
+  /** Two carries that are the words of one sum of wide products, and nothing else in the loop. */
+  #tryWide(id: Id): boolean {
+    const { carries, node } = this.plan.loops.get(id)!;
+    for (const low of carries) {
+      const high = low + 1;
+      if (!carries.includes(high)) continue;
+      const macs: [Id, Mac][] = [];
+      const fused = new Set<Id>();
+      let [lo, hi] = [node.nexts[low], node.nexts[high]];
+      for (;;) {
+        const step = this.#splitWide(lo, hi, node.scope);
+        if (!step) break;
+        macs.push([lo, { factors: step.factors, finish: false }]);
+        step.fused.forEach((inner) => fused.add(inner));
+        [lo, hi] = step.acc;
+      }
+      const [phiLow, phiHigh] = [node.phis[low], node.phis[high]];
+      if (macs.length === 0 || lo !== phiLow || hi !== phiHigh) continue;
+      if (!this.#once(phiLow) || !this.#once(phiHigh)) continue;
+      if (this.#clobbers(node.scope, fused)) continue;
+      macs.forEach(([add, mac]) => this.macs.set(add, mac));
+      fused.forEach((inner) => this.fused.add(inner));
+      for (const [carry, half] of [[low, "lo"], [high, "hi"]] as const) {
+        this.carried.add(carryName(id, carry));
+        this.outermost.set(carryName(id, carry), half);
+      }
+      this.#occupy(node.scope);
+      return true;
+    }
+    return false;
+  }
+
+  /** The parts of [lo, hi] = acc + a * b as `legalize.ts` adds pairs, where nothing else reads them. */
+  #splitWide(lo: Id, hi: Id, scope: number) {
+    const args = (id: Id, op: string, uses: number) => {
+      const node = this.#node(id);
+      return node.kind === "op" && node.op === op &&
+          this.#graph.scopeOf[id] === scope && this.plan.uses.get(id) === uses
+        ? node.args
+        : undefined;
+    };
+    const low = args(lo, "i32.add", 2);
+    const high = args(hi, "i32.add", 1);
+    const inner = high && args(high[0], "i32.add", 1);
+    const carry = high && args(high[1], "i32.lt_u", 1);
+    const product = low && args(low[1], "i32.mul", 2);
+    const top = inner && args(inner[1], "mulh_s", 1);
+    if (!low || !inner || !carry || !product || !top) return undefined;
+    const fits = carry[0] === lo && carry[1] === low[1] &&
+      product[0] === top[0] && product[1] === top[1];
+    if (!fits) return undefined;
+    return {
+      acc: [low[0], inner[0]] as [Id, Id],
+      factors: [product[0], product[1]] as const,
+      fused: [hi, ...high, low[1], inner[1]],
+    };
   }
 
   /** Whether the carried word is only ever added to by products. */
@@ -155,9 +215,10 @@ class Finder implements Accumulators {
     return true;
   }
 
-  #clobbers(scope: number): boolean {
+  #clobbers(scope: number, except?: ReadonlySet<Id>): boolean {
     return (this.plan.lists.get(scope) ?? []).some((id) => {
       const node = this.#node(id);
+      if (except?.has(id)) return false;
       if (node.kind === "loop") return this.#clobbers(node.scope);
       return node.kind === "op" && CLOBBERS.has(node.op);
     });

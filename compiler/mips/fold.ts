@@ -141,6 +141,7 @@ export function foldOp(
   if (COMMUTATIVE.has(op) && values[0] !== undefined) {
     return graph.op(op, args[1], args[0]);
   }
+  if (values[0] === 0 && /^i32\.sh[lr]/.test(op)) return args[0];
   if (op === "i32.select") return foldSelect(graph, args, values);
   if (op === "i32.neg") return graph.op("i32.sub", graph.constant(0), args[0]);
   if (args.length !== 2) return undefined;

@@ -7,7 +7,7 @@
  *
  * @example Double eight integers
  * ```ts
- * import { emitLeafProgram, printLeafProgram } from "./compiler/mips/mod.ts";
+ * import { emitLeafProgram, printLeafProgram } from "./mod.ts";
  *
  * const program = emitLeafProgram({
  *   name: "double",

@@ -37,9 +37,10 @@ export function emitLoop(s: Selector, plan: LoopPlan): void {
   });
   code.mark(skip);
   for (const carry of plan.carries) {
-    if (!accumulators.outermost.has(carryName(id, carry))) continue;
+    const half = accumulators.outermost.get(carryName(id, carry));
+    if (half === undefined) continue;
     const d = code.register();
-    code.emit("mflo", { rd: d });
+    code.emit(half === "lo" ? "mflo" : "mfhi", { rd: d });
     s.bind(node.phis[carry], d);
   }
 }
@@ -56,9 +57,13 @@ function enter(s: Selector, { id, node, carries, ...plan }: LoopPlan): void {
     const name = carryName(id, carry);
     if (!accumulators.carried.has(name)) {
       start(node.phis[carry], s.of(node.inits[carry]));
-    } else if (accumulators.outermost.has(name)) {
-      code.emit("mtlo", { rs: s.of(node.inits[carry]) });
+      continue;
     }
+    const half = accumulators.outermost.get(name);
+    if (half === undefined) continue;
+    code.emit(half === "lo" ? "mtlo" : "mthi", {
+      rs: s.of(node.inits[carry]),
+    });
   }
   for (const pointer of plan.pointers) {
     start(pointer, s.of(pointerOf(s, pointer).base));

@@ -6,6 +6,7 @@
 import * as b from "../../compiler/build.ts";
 import { defineKernel } from "../../compiler/define.ts";
 import type { DType, Kernel, TensorType } from "../../compiler/ir.ts";
+import { sumWindows } from "../../compiler/lower/windows.ts";
 
 /** result[m, n] = requantize(sum over k of a[m, k] * w[k, n] or w[n, k], plus bias[n]). */
 export function matmul(
@@ -50,6 +51,30 @@ export function matmul(
   });
 }
 
+/** result[m, n] = 5 + the i64 sum of a[m, k] * w[k, n] over the first `count` values of k. */
+export function wideMatmul(
+  [m, k, n]: readonly [number, number, number],
+  count: b.Arg = k,
+): Kernel {
+  const types: TensorType[] = [
+    { dtype: "i16", shape: [m, k] },
+    { dtype: "i16", shape: [k, n] },
+  ];
+  const [a, w] = b.operandsOf(types);
+  const total = b.sum(count, (k) =>
+    b.op(
+      "i32.mul_wide_s",
+      b.load(a, b.axis(0), k),
+      b.load(w, k, b.axis(1)),
+    ), { bound: k });
+  return defineKernel({
+    name: "wide_matmul",
+    operands: types,
+    result: { dtype: "i64", shape: [m, n] },
+    body: b.add(total, 5),
+  });
+}
+
 /** Shape of a square convolution. */
 export interface ConvolutionShape {
   readonly size: number;
@@ -60,14 +85,17 @@ export interface ConvolutionShape {
   readonly stride?: number;
   readonly pad?: number;
   readonly dilation?: number;
-  /** Padding by clamped indices and a select, or by loops over the valid window. */
-  readonly padding?: "select" | "window";
+  /**
+   * Padding by a select around the channels' sum, as lowering does it, or inside it, or by loops over
+   * the valid window.
+   */
+  readonly padding?: "outside" | "inside" | "window";
 }
 
 /** A convolution with per-channel requantization. */
 export function convolution(shape: ConvolutionShape): Kernel {
   const { size, inputs, outputs, kernel, groups = 1, stride = 1 } = shape;
-  const { pad = 0, dilation = 1, padding = "select" } = shape;
+  const { pad = 0, dilation = 1, padding = "outside" } = shape;
   const depth = inputs / groups;
   const out = Math.floor(
     (size + 2 * pad - dilation * (kernel - 1) - 1) / stride,
@@ -76,7 +104,7 @@ export function convolution(shape: ConvolutionShape): Kernel {
     { dtype: "i8", shape: [1, size, size, inputs] },
     { dtype: "i8", shape: [outputs, kernel, kernel, depth] },
     { dtype: "i32", shape: [outputs] },
-    { dtype: "i32", shape: [outputs] },
+    { dtype: "i32", shape: [outputs, 2] },
   ];
   const [x, w, bias, factor] = b.operandsOf(types);
   const channel = b.axis(3);
@@ -111,7 +139,23 @@ export function convolution(shape: ConvolutionShape): Kernel {
     return { first, count: b.max(b.sub(end, first), 0) };
   };
   const inKernel = (k: ReturnType<typeof b.add>) => b.clamp(k, 0, kernel - 1);
-  const acc = padding === "window"
+  const windows = [1, 2].map(() => ({
+    size: kernel,
+    stride,
+    dilation,
+    padBefore: pad,
+    padAfter: pad,
+  }));
+  const acc = padding === "outside"
+    ? sumWindows(windows, [size, size], [out, out], b.i32(0), (at, k) => {
+      const term = (c: b.Arg) =>
+        b.mul(
+          b.load(x, 0, ...at, b.add(b.mul(group, depth), c)),
+          b.load(w, channel, ...k, c),
+        );
+      return depth === 1 ? term(0) : b.sum(depth, term);
+    })
+    : padding === "window"
     ? b.sum(
       window(1).count,
       (ky) =>
@@ -129,8 +173,8 @@ export function convolution(shape: ConvolutionShape): Kernel {
     result: { dtype: "i8", shape: [1, out, out, outputs] },
     body: b.requantize(
       b.add(acc, b.load(bias, channel)),
-      b.load(factor, channel),
-      38,
+      b.load(factor, channel, 0),
+      b.load(factor, channel, 1),
       -4,
       -128,
       127,

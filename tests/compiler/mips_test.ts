@@ -14,6 +14,7 @@ import {
   maxPool,
   saturatedAdd,
   softmax,
+  wideMatmul,
 } from "./mips_kernels.ts";
 import { leafOperands, type LeafRun, runLeaves } from "./mips_machine.ts";
 
@@ -61,9 +62,24 @@ Deno.test("emitLeafProgram: matmul, rows of any length, weights by rows, columns
   }));
 });
 
+Deno.test("emitLeafProgram: i64 sums of wide products, of fixed and of computed length", () => {
+  for (const k of [3, 24, 67, 300]) {
+    const { program } = check(wideMatmul([3, k, 7]));
+    if (k === 300) assert(program.worstSteps / (4 * k) < 4);
+  }
+  const count = b.clamp(b.add(b.axis(0), b.iteration), 0, 67);
+  check(wideMatmul([60, 67, 3], count), { exact: false });
+});
+
 Deno.test("emitLeafProgram: convolution, with groups, stride, dilation and both ways of padding", () => {
   check(convolution({ size: 7, inputs: 16, outputs: 5, kernel: 3 }));
-  check(convolution({ size: 6, inputs: 4, outputs: 6, kernel: 3, pad: 1 }));
+  for (const padding of ["outside", "inside"] as const) {
+    const shape = { size: 6, outputs: 8, kernel: 3, pad: 1, padding };
+    check(convolution({ ...shape, inputs: 4 }));
+    check(convolution({ ...shape, inputs: 40 }));
+    check(convolution({ ...shape, inputs: 8, groups: 8 }));
+    check(convolution({ ...shape, inputs: 8, groups: 2 }));
+  }
   check(convolution({
     size: 9,
     inputs: 8,
