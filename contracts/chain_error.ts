@@ -7,6 +7,7 @@
 import {
   BaseError,
   ContractFunctionRevertedError,
+  ContractFunctionZeroDataError,
   HttpRequestError,
   InsufficientFundsError,
   RpcRequestError,
@@ -46,6 +47,7 @@ const hints: Record<string, string> = {
   InitialSlotsMismatch:
     "The slots do not belong to this model root: convert the model again.",
   InputLength: "Give the input in exactly the registered number of bytes.",
+  NoAnswer: "Check the address: there is no such contract.",
   NotExpired: "Wait until the deadline has passed.",
   NotSubmitter: "Use the account that committed.",
   NotYourTurn: "Wait for the other side's move.",
@@ -102,6 +104,9 @@ export function chainError(
       reverted.data?.args ?? (reverted.reason ? [reverted.reason] : []),
       error,
     );
+  }
+  if (error.walk((e) => e instanceof ContractFunctionZeroDataError)) {
+    return new ContractRefusal(action, "NoAnswer", [], error);
   }
   if (error.walk((e) => e instanceof InsufficientFundsError)) {
     return chainFailure(

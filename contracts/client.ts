@@ -17,7 +17,7 @@ import {
   zeroHash,
 } from "viem";
 import { ChainLearnError } from "../fpvm/mod.ts";
-import { chainFailure } from "./chain_error.ts";
+import { chainFailure, ContractRefusal } from "./chain_error.ts";
 import { submissionCommitment } from "./commitment.ts";
 import {
   type Connection,
@@ -146,6 +146,7 @@ async function checkDeployment(
   const { reader } = connection;
   const { market, registry, game } = deployment;
   const found = await connection.ask(action, async () => {
+    // Contracts of another kind refuse the questions, or answer nothing: no addresses then.
     const code = await reader.getCode({ address: market });
     if (code === undefined) return undefined;
     const [itsRegistry, itsGame, marketOfGame] = await Promise.all([
@@ -166,16 +167,22 @@ async function checkDeployment(
       }),
     ]);
     return [itsRegistry, itsGame, marketOfGame];
+  }).catch((error: ChainLearnError): Address[] => {
+    if (error instanceof ContractRefusal) return [];
+    throw error;
   });
   const expected = [registry, game, market];
-  const same = found?.every((address, i) =>
-    address.toLowerCase() === expected[i].toLowerCase()
-  );
+  const same = found?.length === 3 &&
+    found.every((address, i) =>
+      address.toLowerCase() === expected[i].toLowerCase()
+    );
   if (!same) {
     throw chainFailure(
       action,
       `a market at ${market} with registry ${registry} and game ${game}`,
-      found === undefined ? "no code" : `others: ${found.join(", ")}`,
+      found === undefined
+        ? "no code"
+        : `others: ${found.join(", ") || "they do not answer"}`,
       { hint: "Deploy first, or give the file that `deploy` wrote." },
     );
   }
