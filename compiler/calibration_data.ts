@@ -23,7 +23,10 @@ export type Calibration = Readonly<Record<string, CalibrationTensor>>;
 const withoutOnes = (shape: readonly number[]) =>
   shape.filter((n) => n !== 1).join("x");
 
-/** One map of values for each sample; throws naming the input that does not fit. */
+/**
+ * One map of values for each sample, sorted by content, so that the order of files has no influence;
+ * throws naming the input that does not fit.
+ */
 export function readCalibration(
   graph: Graph,
   calibration: Calibration,

@@ -33,7 +33,8 @@ export interface LayerReport {
 export interface ConversionReport {
   readonly mode: NumericsMode;
   readonly precision: "int8" | "int16" | "float";
-  /** Samples that calibrated, and of these the ones compared. */
+  /** Samples that were given, that calibrated, and that were compared. */
+  readonly given: number;
   readonly samples: number;
   readonly compared: number;
   readonly outputs: readonly OutputAccuracy[];
@@ -49,7 +50,6 @@ export interface ConversionReport {
     readonly node: string;
     readonly sources: readonly string[];
   }[];
-  readonly warnings: readonly string[];
 }
 
 /** Running comparison of two tensors. */

@@ -23,8 +23,9 @@ import { type FixedPrecision, quantizeGraph } from "./quantize/quantize.ts";
 
 /** Samples on which the converted model is compared with the float model. */
 const COMPARED_SAMPLES = 8;
-/** Elements that calibration may compute in all. */
-const CALIBRATION_WORK = 2 ** 33;
+/** Multiplications that calibration may take in all, and samples that it uses in any case. */
+const CALIBRATION_WORK = 2 ** 27;
+const LEAST_SAMPLES = 16;
 
 export interface ConvertOptions {
   /** The model's name in the bundle. */
@@ -94,12 +95,10 @@ function convertFixed(
   const stored = samples.slice(0, COMPARED_SAMPLES).map((sample) =>
     evaluateFixed(fixed, storedInputs(float, fixed, sample))
   );
-  const warnings = given.length > samples.length
-    ? [`only ${samples.length} of ${given.length} samples were used`]
-    : [];
   const report: ConversionReport = {
     mode: "fixed",
     precision,
+    given: given.length,
     samples: samples.length,
     compared: stored.length,
     ...compareGraphs(float, fixed, assembled, values, stored),
@@ -110,7 +109,6 @@ function convertFixed(
         : [{ node: assembled.nodes[i].name, bound }];
     }),
     lineage: lineageOf(assembled),
-    warnings,
   };
   const scales = fixed.outputs.map((o) => fixed.nodes[o.node].scale);
   const inputScales = fixed.inputs.map((i) => fixed.nodes[i.node].scale);
@@ -128,6 +126,7 @@ function convertFloat(folded: Graph, options: ConvertOptions): Conversion {
     report: {
       mode: "float",
       precision: "float",
+      given: 0,
       samples: 0,
       compared: 0,
       outputs: [],
@@ -135,7 +134,6 @@ function convertFloat(folded: Graph, options: ConvertOptions): Conversion {
       worst: [],
       accumulators: [],
       lineage: lineageOf(assembled),
-      warnings: [],
     },
   };
 }

@@ -46,6 +46,8 @@ export interface Origin {
 export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly inputs: GraphInput[] = [];
+  /** Transposes by their argument, so that two readers share one. */
+  readonly #transposes = new Map<string, NodeId>();
   /** Given to every node that is added. */
   origin: Origin = { name: "graph", lineage: [] };
 
@@ -150,7 +152,12 @@ export class GraphBuilder {
     if (moved.every((d, i) => i === 0 || moved[i - 1] < d)) {
       return this.view(x, shape);
     }
-    return this.add({ kind: "transpose", perm }, [x], shape, node.dtype);
+    const key = `${x}:${perm}`;
+    const known = this.#transposes.get(key);
+    if (known !== undefined) return known;
+    const id = this.add({ kind: "transpose", perm }, [x], shape, node.dtype);
+    this.#transposes.set(key, id);
+    return id;
   }
 
   /** Zeros or `fill` around x; negative amounts cut off. */
@@ -200,16 +207,19 @@ export class GraphBuilder {
   concat(parts: readonly NodeId[], axis: number): NodeId {
     if (parts.length === 1) return parts[0];
     const shared = this.#sharedPerm(parts);
-    if (shared) {
-      const inner = parts.map((id) => this.#untranspose(id, shared));
-      return this.transpose(this.concat(inner, shared[axis]), shared);
-    }
+    if (!shared) return this.#concat(parts, axis);
+    const inner = parts.map((id) => this.#untranspose(id, shared));
+    return this.transpose(this.#concat(inner, shared[axis]), shared);
+  }
+
+  #concat(parts: readonly NodeId[], axis: number): NodeId {
+    if (parts.length === 1) return parts[0];
     // A node has at most 31 operands, so a longer list becomes a tree.
     if (parts.length > 16) {
       const groups = range(Math.ceil(parts.length / 16)).map((i) =>
-        this.concat(parts.slice(i * 16, i * 16 + 16), axis)
+        this.#concat(parts.slice(i * 16, i * 16 + 16), axis)
       );
-      return this.concat(groups, axis);
+      return this.#concat(groups, axis);
     }
     const shape = [...this.shape(parts[0])];
     shape[axis] = parts.reduce((sum, id) => sum + this.shape(id)[axis], 0);
@@ -242,7 +252,9 @@ export class GraphBuilder {
     const perm = this.#sharedPerm(kept);
     if (perm) {
       const inner = kept.map((id) => this.#untranspose(id, perm));
-      return this.transpose(this.map(inlined, inner, dtype), perm);
+      const moved = this.#broadcast(inner.map((id) => this.shape(id)));
+      const primitive = { kind: "map", expr: inlined } as const;
+      return this.transpose(this.add(primitive, inner, moved, dtype), perm);
     }
     const only = this.nodes[kept[0]];
     if (kept.length === 1 && isKind(only, "view")) {

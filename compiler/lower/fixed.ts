@@ -27,6 +27,7 @@ import type {
 } from "../quantize/fixed_graph.ts";
 import { lowerArgmax, lowerSoftmax } from "./fixed_rows.ts";
 import {
+  axes,
   constantOperand,
   type Lowering,
   type OperandSource,
@@ -238,7 +239,8 @@ function lowerAffine(place: FixedPlace, op: OpOf<"affine">): Lowering {
       ));
   }
   const channels = factor.length;
-  const shape = [elementCount(place.node.shape) / channels, channels];
+  const outer = elementCount(place.node.shape) / (channels * op.inner);
+  const shape = [outer, channels, ...(op.inner > 1 ? [op.inner] : [])];
   return {
     title: "affine_by_channel",
     operands: [
@@ -248,7 +250,7 @@ function lowerAffine(place: FixedPlace, op: OpOf<"affine">): Lowering {
     result: place.result(shape),
     body: ([x, q]) =>
       finish(
-        mul(load(x, axis(0), axis(1)), load(q, 3, axis(1))),
+        mul(load(x, ...axes(shape.length)), load(q, 3, axis(1))),
         q,
         [axis(1)],
         bounds,

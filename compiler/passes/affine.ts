@@ -3,9 +3,11 @@ import type { NodeId, ScalarExpr } from "../graph.ts";
 import { type Clamp, type GraphNode, isKind } from "../graph.ts";
 import type { GraphBuilder } from "../graph_builder.ts";
 
-/** x * scale[c] + offset[c] with c along the last axis; lists of length 1 hold for all channels. */
+/** x * scale[c] + offset[c] with c along one axis; lists of length 1 hold for all channels. */
 export interface Affine {
   readonly x: NodeId;
+  /** Axis of the channels; the last one where there is only one channel. */
+  readonly axis: number;
   readonly scale: Float64Array;
   readonly offset: Float64Array;
 }
@@ -41,6 +43,7 @@ export function affineOf(
   const variable = inputs.filter((id) => !builder.data(id));
   if (variable.length !== 1) return undefined;
   const [x] = variable;
+  let axis: number | undefined;
   const form = (expr: ScalarExpr): Form | undefined => {
     switch (expr.kind) {
       case "const":
@@ -48,7 +51,12 @@ export function affineOf(
       case "arg": {
         if (inputs[expr.index] === x) return { scale: one, offset: zero };
         const shape = builder.shape(inputs[expr.index]);
-        if (shape.slice(0, -1).some((n) => n !== 1)) return undefined;
+        const wide = shape.flatMap((n, d) => n === 1 ? [] : [d]);
+        if (wide.length > 1) return undefined;
+        if (wide.length === 1) {
+          if (axis !== undefined && axis !== wide[0]) return undefined;
+          axis = wide[0];
+        }
         return { scale: zero, offset: builder.data(inputs[expr.index])! };
       }
       case "apply": {
@@ -60,7 +68,8 @@ export function affineOf(
     }
   };
   const found = form(expr);
-  return found && !isZero(found.scale) ? { x, ...found } : undefined;
+  if (!found || isZero(found.scale)) return undefined;
+  return { x, axis: axis ?? builder.shape(x).length - 1, ...found };
 }
 
 function combine(fn: string, a: Form, b: Form): Form | undefined {

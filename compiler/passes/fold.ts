@@ -41,7 +41,8 @@ function foldAfter({ node, inputs, builder, soleUse }: Match) {
   }
   const { weights } = producer.primitive;
   const { outputs } = weights;
-  const fits = [1, outputs].includes(affine.scale.length) &&
+  const fits = affine.axis === node.shape.length - 1 &&
+    [1, outputs].includes(affine.scale.length) &&
     [1, outputs].includes(affine.offset.length);
   const sameShape = `${producer.shape}` === `${node.shape}`;
   if (!fits || !sameShape || !soleUse(i)) return undefined;
@@ -114,6 +115,7 @@ function affineBefore(
   if (!affine) return undefined;
   const from = builder.node(affine.x);
   if (`${from.shape}` !== `${map.shape}`) return undefined;
+  if (affine.axis !== map.shape.length - 1) return undefined;
   const channels = Math.max(affine.scale.length, affine.offset.length);
   const width = node.shape[node.shape.length - 1];
   if (through && channels > 1) {

@@ -1,9 +1,9 @@
 /**
  * Ranges of every value of a float graph over sample inputs.
  *
- * Minima, maxima and histogram counts do not depend on the order of the samples. The histogram's bins
- * have power-of-two widths and merge in pairs when the range grows, so it is the same as if the final
- * width had been known from the start.
+ * The histogram's bins have power-of-two widths and merge in pairs when the range grows, so it is the
+ * same as if the final width had been known from the start. Means depend on the order of the samples in
+ * their last bits: the caller gives them in an order of their own (`readCalibration` sorts).
  */
 import { evaluateGraph } from "../float_reference.ts";
 import type { Graph, NodeId } from "../graph.ts";
@@ -17,9 +17,11 @@ export type Sample = ReadonlyMap<NodeId, Float64Array>;
 export class Observation {
   min = Infinity;
   max = -Infinity;
-  #width = 2 ** -40;
+  #width = 1 / 2 ** 40;
   readonly #bins = new Float64Array(BINS);
   #count = 0;
+  #sums = new Float64Array();
+  #rows = 0;
 
   /** Takes note of values; `histogram` also counts them. */
   add(values: Float64Array, histogram: boolean): void {
@@ -53,6 +55,23 @@ export class Observation {
     this.#width *= 2;
   }
 
+  /** Adds up values by channel, the last axis; sums depend on the order of samples. */
+  addMeans(values: Float64Array, channels: number): void {
+    if (this.#rows === 0) this.#sums = new Float64Array(channels);
+    const sums = this.#sums;
+    for (let i = 0, c = 0; i < values.length; i++) {
+      sums[c] += values[i];
+      if (++c === channels) c = 0;
+    }
+    this.#rows += values.length / channels;
+  }
+
+  /** Mean of each channel, if they were added up. */
+  means(): Float64Array | undefined {
+    if (this.#rows === 0) return undefined;
+    return this.#sums.map((sum) => sum / this.#rows);
+  }
+
   /** Largest magnitude. */
   magnitude(): number {
     return Math.max(Math.abs(this.min), Math.abs(this.max), 0);
@@ -80,11 +99,20 @@ export function calibrate(
 ): { observations: Observation[]; values: Float64Array[][] } {
   const observations = graph.nodes.map(() => new Observation());
   const values: Float64Array[][] = [];
+  const contracted = new Set(
+    graph.nodes.flatMap((n) => n.primitive.kind === "contract" ? n.inputs : []),
+  );
   samples.forEach((sample, i) => {
     const result = evaluateGraph(graph, sample);
     graph.nodes.forEach((node, id) => {
       if (node.primitive.kind !== "constant") {
         observations[id].add(result[id], histogram);
+      }
+      if (contracted.has(id)) {
+        observations[id].addMeans(
+          result[id],
+          node.shape[node.shape.length - 1],
+        );
       }
     });
     if (i < kept) values.push(result);

@@ -47,9 +47,11 @@ export type FixedOp =
     readonly multiplier: Multiplier;
     readonly bounds: Bounds;
   }
-  /** clamp(requantize(x * factor + bias)) by channels of the last axis, or one for all. */
+  /** clamp(requantize(x * factor + bias)) by channel, or one for all. */
   | {
     readonly kind: "affine";
+    /** Elements from one channel to the next. */
+    readonly inner: number;
     readonly factor: Int32Array;
     readonly parameters: ChannelParameters;
     readonly bounds: Bounds;

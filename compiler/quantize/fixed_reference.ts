@@ -82,7 +82,7 @@ function evaluate(
     case "affine": {
       const { factor, parameters: p, bounds } = op;
       return x.map((v, i) => {
-        const c = i % factor.length;
+        const c = Math.floor(i / op.inner) % factor.length;
         const acc = v * factor[c] + p.bias[c];
         return requantizeNumber(acc, p.m[c], p.s[c], bounds);
       });

@@ -205,7 +205,12 @@ export class Quantizer {
       if (!isKind(node, "contract")) return;
       this.requireActivation(node, node.inputs[0]);
       const input = this.group(node.inputs[0]);
-      const weights = quantizeWeights(node.primitive.weights, input);
+      const weights = quantizeWeights(
+        node.primitive.weights,
+        input,
+        this.observations[node.inputs[0]].means(),
+        node.primitive.groups,
+      );
       limitBits(node.name, weights, input);
       this.#weights.set(id, weights);
     });

@@ -3,6 +3,7 @@
  * quotient, or a table of a function of one value.
  */
 import type { NodeId, NodeOf } from "../graph.ts";
+import { elementCount } from "../ir.ts";
 import { affineOf, at, clampOf, peelClamp } from "../passes/affine.ts";
 import { compileScalar } from "../scalar_functions.ts";
 import type { FixedId, FixedOp } from "./fixed_graph.ts";
@@ -75,6 +76,7 @@ function affine(
   const list = () => new Int32Array(channels);
   const op = {
     kind: "affine" as const,
+    inner: elementCount(node.shape.slice(found.axis + 1)),
     factor: list(),
     parameters: { bias: list(), m: list(), s: list().fill(1) },
     bounds: q.bounds(id, clamp),

@@ -13,8 +13,8 @@ import type { ExpTables } from "./fixed_graph.ts";
 export const TABLE_BITS = 30;
 /** Fraction bits of logarithms. */
 export const LOG_BITS = 20;
-const ONE = 2 ** TABLE_BITS;
-const LOG_ONE = 2 ** LOG_BITS;
+const ONE = 2 ** 30;
+const LOG_ONE = 2 ** 20;
 
 /** Tables of e^(-d * scale) for rows of `width` elements. */
 export function expTables(scale: number, width: number): ExpTables {

@@ -21,11 +21,19 @@ export interface QuantizedWeights {
   readonly bias: Float64Array;
 }
 
-/** Rows scaled so that the largest weight is 127 and the bias fits beside the sum. */
+/**
+ * Rows scaled so that the largest weight is 127 and the bias fits beside the sum.
+ *
+ * `means` are those of the input's channels: what rounding the weights does to the mean of a row's sum
+ * goes back into its bias (Nagel et al. 2019, section 4.2).
+ */
 export function quantizeWeights(
-  { weight, bias, outputs }: ContractWeights,
+  { weight, bias: exact, outputs, inputs }: ContractWeights,
   input: Group,
+  means: Float64Array | undefined,
+  groups: number,
 ): QuantizedWeights {
+  const bias = exact.slice();
   const row = weight.length / outputs;
   const quantized = new Int8Array(weight.length);
   const scales = new Float64Array(outputs);
@@ -42,9 +50,12 @@ export function quantizeWeights(
     );
     scales[o] = scale;
     if (scale === 0) continue;
+    const channel = Math.floor(o / (outputs / groups)) * inputs;
     for (let k = o * row; k < (o + 1) * row; k++) {
       quantized[k] = Math.round(weight[k] / scale);
       magnitudes[o] += Math.abs(quantized[k]);
+      const mean = means ? means[channel + k % inputs] : 0;
+      bias[o] += (weight[k] - quantized[k] * scale) * mean;
     }
   }
   return { weight: quantized, scales, magnitudes, bias };

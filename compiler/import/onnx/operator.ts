@@ -6,7 +6,7 @@
  * unsupported; adding one is a new file and a line in `operators.ts`.
  */
 import { ChainLearnError } from "../../../fpvm/errors.ts";
-import type { GraphDType, GraphNode, NodeId } from "../../graph.ts";
+import type { GraphDType, NodeId } from "../../graph.ts";
 import type { GraphBuilder } from "../../graph_builder.ts";
 import type { AttributeValue, OnnxNode } from "./reader.ts";
 

@@ -1,6 +1,7 @@
 /** ONNX BatchNormalization in inference form: a factor and an offset for each channel. */
 import { apply, arg } from "../../../graph.ts";
 import type { OnnxOperator } from "../operator.ts";
+import { channelsFirst, channelsLast } from "../windows.ts";
 
 export const batchNormalization: OnnxOperator = {
   name: "BatchNormalization",
@@ -39,11 +40,12 @@ export const batchNormalization: OnnxOperator = {
     if (![...factor, ...shift].every(Number.isFinite)) {
       context.fail("a positive variance", "one that gives no finite factor");
     }
-    const aligned = [1, channels, ...shape.slice(2).map(() => 1)];
-    return graph.map(
-      apply("add", apply("mul", arg(0), arg(1)), arg(2)),
-      [x, graph.constant(factor, aligned), graph.constant(shift, aligned)],
-      "f32",
+    const expr = apply("add", apply("mul", arg(0), arg(1)), arg(2));
+    const constants = [factor, shift].map((list) =>
+      graph.constant(list, [channels])
     );
+    if (shape.length < 3) return graph.map(expr, [x, ...constants], "f32");
+    const last = channelsLast(graph, x);
+    return channelsFirst(graph, graph.map(expr, [last, ...constants], "f32"));
   },
 };
