@@ -4,15 +4,18 @@
  * The module imports `env.memory` and exports `run(operand addresses ..., result address, iteration,
  * begin, end)`. The work is cut along one axis of the result; `begin` and `end` are indices along it, so
  * that threads share a node. Only what the kernel's body, extents and update say is computed; an update
- * kernel expects the old tensor at the result address. Addresses are multiples of 16, never 0.
+ * kernel expects the old tensor at the result address. Addresses are multiples of 16, never 0, and 16
+ * bytes behind every operand may be read, whatever they hold.
  */
 import { type Code, type Local, WasmModule } from "../../fpvm/mod.ts";
 import type { FunctionRef } from "../../fpvm/mod.ts";
 import { dtypes, elementCount, type Expr, type Kernel } from "../ir.ts";
 import { updatesInPlace } from "../in_place.ts";
+import { Contractions } from "./contraction.ts";
 import { emitConstant, type EmitContext, Emitter } from "./emitter.ts";
 import { flatten, mapParts, pointerName } from "./flatten.ts";
 import { Storage } from "./storage.ts";
+import { Accumulators } from "./vector.ts";
 
 /** A kernel as WebAssembly; plain data. */
 export interface WasmKernel {
@@ -30,6 +33,9 @@ export interface WasmTarget {
   /** Most pages of 64 KiB; default 65536. */
   readonly maxPages?: number;
 }
+
+/** Neighbours along the innermost axis that share a pass. */
+const TILE = 8;
 
 /** Compiles a kernel that `verifyKernel` has accepted. */
 export function compileWasm(
@@ -85,6 +91,9 @@ class Nest {
   readonly #emitter: Emitter;
   readonly #body: Expr;
   readonly #address: Expr;
+  readonly #contractions: Contractions;
+  /** The part of the body that a tile of neighbours shares a pass for. */
+  readonly #tile?: Expr;
   /** The axis that work is cut along; -1 for a scalar result. */
   readonly #cut: number;
   readonly #iteration: Local;
@@ -113,6 +122,8 @@ class Nest {
     const [body, stored] = partsOf(flat.body);
     this.#body = body;
     this.#address = partsOf(stored)[0];
+    this.#contractions = new Contractions(kernel, flat.dependences);
+    if (this.#cut >= 0) this.#tile = this.#contractions.tileable(body);
     this.#emitter = new Emitter(this.#code, context, flat, this.#iteration);
     for (let operand = 0; operand <= count; operand++) {
       this.#emitter.bind(pointerName(operand), operand);
@@ -149,15 +160,52 @@ class Nest {
     const { from, to, end } = boxes[axis];
     const index = code.local("i32");
     emitter.axes[axis] = index;
-    code.get(from).get(to).op("i32.lt_s").if(() => {
-      code.get(from).set(index);
-      code.loop((again) => {
-        emitter.nest(() => this.#loop(axis + 1, boxes));
-        code.get(index).i32(1).op("i32.add").tee(index);
-        code.get(to).op("i32.lt_s").brIf(again);
-      });
-    });
+    code.get(from).set(index);
+    if (axis === boxes.length - 1 && this.#tile) {
+      const width = Math.min(TILE, this.#kernel.result.shape[axis]);
+      if (width > 1) this.#steps(index, to, width);
+      this.#steps(index, to, 1);
+    } else {
+      code.get(index).get(to).op("i32.lt_s").if(() =>
+        code.loop((again) => {
+          emitter.nest(() => this.#loop(axis + 1, boxes));
+          code.get(index).i32(1).op("i32.add").tee(index);
+          code.get(to).op("i32.lt_s").brIf(again);
+        })
+      );
+    }
     if (end !== undefined) this.#clear(axis, boxes[axis]);
+  }
+
+  /** The innermost axis while `width` elements are left: one pass of the contraction for all of them. */
+  #steps(index: Local, to: Local, width: number): void {
+    const code = this.#code;
+    const emitter = this.#emitter;
+    const tile = this.#tile!;
+    const type = emitter.typeOf(tile) === "f32" ? "f32" : "i32";
+    const sums = new Accumulators(emitter, this.#contractions, type, width);
+    const value = code.local(type);
+    const whole = () =>
+      code.get(index).i32(width).op("i32.add").get(to).op("i32.le_s");
+    whole().if(() =>
+      code.loop((again) => {
+        emitter.nest(() => {
+          sums.clear();
+          sums.add(tile);
+        });
+        for (let output = 0; output < width; output++) {
+          sums.total(output);
+          if (type === "f32") emitter.emitCanonicalNan();
+          code.set(value);
+          emitter.nest(() => {
+            emitter.keep(tile, value);
+            this.#element();
+          });
+          code.get(index).i32(1).op("i32.add").set(index);
+        }
+        whole().brIf(again);
+      })
+    );
   }
 
   #element(): void {

@@ -28,7 +28,9 @@ import {
   scalarOps,
   type Scratch,
 } from "./scalar_ops.ts";
+import { Contractions } from "./contraction.ts";
 import type { Storage } from "./storage.ts";
+import { Accumulators } from "./vector.ts";
 
 /** What expressions refer to beyond themselves. */
 export interface EmitContext {
@@ -42,6 +44,7 @@ export class Emitter {
   /** Index of each axis whose loop is open. */
   readonly axes: Local[] = [];
   readonly #flat: FlatBody;
+  readonly #contractions: Contractions;
   readonly #scratch: Scratch;
   /** Locals of variables in scope. */
   readonly #variables = new Map<string, Local>();
@@ -57,6 +60,7 @@ export class Emitter {
     readonly iteration?: Local,
   ) {
     this.#flat = flat;
+    this.#contractions = new Contractions(context.kernel, flat.dependences);
     const three = (type: Scalar) =>
       [code.local(type), code.local(type), code.local(type)] as const;
     this.#scratch = { i32: three("i32"), i64: three("i64"), f32: three("f32") };
@@ -71,12 +75,12 @@ export class Emitter {
   /** Runs `body` one level further in; what is kept there is forgotten afterwards. */
   nest(body: () => void): void {
     this.#level++;
-    this.#scope(body);
+    this.scope(body);
     this.#level--;
   }
 
   /** Forgets afterwards what `body` computed: it may not have run. */
-  #scope(body: () => void): void {
+  scope(body: () => void): void {
     const kept = new Map(this.#kept);
     const variables = new Map(this.#variables);
     body();
@@ -96,13 +100,26 @@ export class Emitter {
     }
     if (expr.kind === "let") {
       this.hoist(expr.value);
-      if (this.#levelOf(expr.value) <= this.#level) this.#define(expr);
+      if (this.#levelOf(expr.value) <= this.#level) this.define(expr);
       this.hoist(expr.body);
       return;
     }
     mapParts(expr, (part) => {
       this.hoist(part);
       return part;
+    });
+  }
+
+  /** Makes `local` the value of an expression until the scope ends. */
+  keep(expr: Expr, local: Local): void {
+    this.#kept.set(expr, local);
+  }
+
+  /** Runs `body` with a range's index bound to a local. */
+  withIndex(range: Sum, index: Local, body: () => void): void {
+    this.scope(() => {
+      this.#variables.set(range.index, index);
+      body();
     });
   }
 
@@ -161,7 +178,7 @@ export class Emitter {
         );
         return;
       case "let":
-        if (!this.#variables.has(expr.name)) this.#define(expr);
+        if (!this.#variables.has(expr.name)) this.define(expr);
         this.emit(expr.body);
         return;
       case "sum":
@@ -189,7 +206,7 @@ export class Emitter {
   }
 
   /** Gives a let's variable its value. */
-  #define(expr: Expr & { kind: "let" }): void {
+  define(expr: Expr & { kind: "let" }): void {
     if (this.#variables.has(expr.name)) return;
     const local = this.code.local(this.typeOf(expr.value));
     this.emitCanonical(expr.value);
@@ -224,7 +241,7 @@ export class Emitter {
   }
 
   /** Opens a loop over the range's indices; `body` runs one level further in. */
-  #emitRange(
+  emitRange(
     range: Sum | Loop,
     invariant: readonly Expr[],
     body: () => void,
@@ -239,7 +256,7 @@ export class Emitter {
     code.get(end).i32(0).op("i32.gt_s");
     const some = this.#scratch.i32[0];
     code.set(some).set(end).get(some).if(() =>
-      this.#scope(() => {
+      this.scope(() => {
         this.#variables.set(range.index, index);
         this.#levels.set(range.index, this.#level + 1);
         for (const expr of invariant) this.hoist(expr);
@@ -254,6 +271,19 @@ export class Emitter {
 
   #emitSum(sum: Sum): void {
     const code = this.code;
+    const contraction = this.#contractions.of(sum);
+    if (contraction) {
+      const one = new Accumulators(
+        this,
+        this.#contractions,
+        contraction.type,
+        1,
+      );
+      one.clear();
+      one.add(sum);
+      one.total(0);
+      return;
+    }
     if (sum.type === "f32" && sum.lanes === 4) {
       this.#emitLaneSum(sum);
       return;
@@ -261,7 +291,7 @@ export class Emitter {
     const total = code.local(sum.type);
     emitConstant(code, sum.type, sum.type === "i64" ? 0n : 0);
     code.set(total);
-    this.#emitRange(sum, [sum.term], () => {
+    this.emitRange(sum, [sum.term], () => {
       code.get(total);
       this.emit(sum.term);
       code.op(`${sum.type}.add`).set(total);
@@ -278,7 +308,7 @@ export class Emitter {
     const lanes = code.local("v128");
     const zero = new Uint8Array(16);
     code.v128(zero).set(lanes);
-    this.#emitRange(sum, [sum.term], () => {
+    this.emitRange(sum, [sum.term], () => {
       code.get(lanes).v128(zero);
       this.emit(sum.term);
       code.lane("f32x4.replace_lane", 0).op("f32x4.add").tee(lanes);
@@ -296,7 +326,7 @@ export class Emitter {
       this.#variables.set(carry.name, carried[i]);
       this.#levels.set(carry.name, this.#level + 1);
     });
-    this.#emitRange(loop, loop.carry.map((carry) => carry.next), () => {
+    this.emitRange(loop, loop.carry.map((carry) => carry.next), () => {
       for (const carry of loop.carry) this.emitCanonical(carry.next);
       for (const local of carried.toReversed()) code.set(local);
     });
