@@ -27,7 +27,7 @@ const HEAD = 1024;
 const CONTROL = 256;
 const PAGE = 65536;
 const MAX_PAGES = 65536;
-/** Operations below which a node is not worth waking threads for. */
+/** Operations below which a node is not worth cutting, nor waking threads for. */
 const FORK_WORK = 200_000;
 /** Parts per node: enough that V8 leaves its baseline code in the middle of a long first node. */
 const PARTS = 16;
@@ -113,7 +113,7 @@ class Cpu implements Device {
   ): void {
     const node = this.#model.nodes[index];
     const kernel = this.#model.kernels[node.kernel];
-    const { units, inPlace } = kernels[node.kernel];
+    const { units, grain, inPlace } = kernels[node.kernel];
     const result = plan.slots[node.result];
     const length = this.slots[node.result].length;
     const copies: Copy[] = [];
@@ -128,17 +128,16 @@ class Cpu implements Device {
       const old = plan.addressOf(node.operands[kernel.update.operand]);
       if (old !== result) copies.push([old, result, length]);
     }
-    const forks = this.#threads > 1 && units > 1 &&
-      this.#work[node.kernel] >= FORK_WORK;
-    const parts = Math.min(units, forks ? PARTS * this.#threads : PARTS);
+    const long = this.#work[node.kernel] >= FORK_WORK;
+    const parts = long ? PARTS * this.#threads : 1;
     this.#jobs.push({
       kernel: node.kernel,
       addresses: [...addresses, result],
       units,
-      part: Math.ceil(units / parts),
+      part: Math.max(1, Math.ceil(units / parts / grain)) * grain,
     });
     this.#copies.push(copies);
-    this.#forked.push(forks);
+    this.#forked.push(long && this.#threads > 1 && units > grain);
   }
 
   async startWorkers(): Promise<void> {

@@ -7,8 +7,8 @@
  *
  * @example
  * ```ts
- * import type { Model } from "./compiler/mod.ts";
- * import { commitRun, createCpuExecutor } from "./runtime/mod.ts";
+ * import type { Model } from "../compiler/mod.ts";
+ * import { commitRun, createCpuExecutor } from "./mod.ts";
  *
  * async function answer(model: Model, input: Uint8Array) {
  *   const executor = await createCpuExecutor(model, { threads: 2 });
@@ -43,3 +43,10 @@ export {
   stateRoot,
   type StateTrace,
 } from "./commit.ts";
+export {
+  createVmExecutor,
+  type LeafRun,
+  type NodeInVm,
+  nodeInVm,
+} from "./vm.ts";
+export { probeBytes, type SelfCheck, selfCheck } from "./self_check.ts";

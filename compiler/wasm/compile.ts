@@ -22,6 +22,8 @@ export interface WasmKernel {
   readonly module: Uint8Array<ArrayBuffer>;
   /** Work may be cut anywhere in [0, units); all of it is begin 0, end units. */
   readonly units: number;
+  /** Parts of a multiple of so many units lose no time. */
+  readonly grain: number;
   /** Operand that an update may share its memory with; absent where the old tensor must be kept. */
   readonly inPlace?: number;
 }
@@ -63,6 +65,7 @@ export function compileWasm(
   return {
     module: module.encode(),
     units: nest.units,
+    grain: nest.grain,
     ...(kernel.update && updatesInPlace(kernel)
       ? { inPlace: kernel.update.operand }
       : {}),
@@ -85,6 +88,7 @@ function emitFunction(
 /** The loops over the result's axes around the kernel's body. */
 class Nest {
   readonly units: number;
+  readonly grain: number;
   readonly #kernel: Kernel;
   readonly #context: EmitContext;
   readonly #code: Code;
@@ -124,6 +128,7 @@ class Nest {
     this.#address = partsOf(stored)[0];
     this.#contractions = new Contractions(kernel, flat.dependences);
     if (this.#cut >= 0) this.#tile = this.#contractions.tileable(body);
+    this.grain = this.#tile && this.#cut === shape.length - 1 ? TILE : 1;
     this.#emitter = new Emitter(this.#code, context, flat, this.#iteration);
     for (let operand = 0; operand <= count; operand++) {
       this.#emitter.bind(pointerName(operand), operand);

@@ -6,7 +6,7 @@
  *
  * @example
  * ```ts
- * import { compileWasm } from "./compiler/wasm/mod.ts";
+ * import { compileWasm } from "./mod.ts";
  *
  * const { module, units } = compileWasm({
  *   name: "twice",
