@@ -20,7 +20,13 @@ import {
 } from "./descriptor.ts";
 import { byteLength, type TensorType } from "./ir.ts";
 import { emitLeafProgram } from "./mips/mod.ts";
-import type { LeafProgram, Model, Node, OperandRef } from "./model.ts";
+import type {
+  InputKind,
+  LeafProgram,
+  Model,
+  Node,
+  OperandRef,
+} from "./model.ts";
 import { modelRootPreimage, type Port } from "./model_root.ts";
 
 /** A program and its place in the VM: subtree root and height. */
@@ -58,12 +64,25 @@ export function stepCount(model: Model, iterations: number): number {
   return iterations * model.nodes.length;
 }
 
+/** An input kind with its keys in fixed order. */
+export function inputKindJson(accepts: InputKind): InputKind {
+  if (accepts.kind === "tensor") {
+    const { kind, scale } = accepts;
+    return scale === undefined ? { kind } : { kind, scale };
+  }
+  const { kind, height, width, channels } = accepts;
+  return { kind, height, width, channels };
+}
+
 /** The metadata under the model root; keys in fixed order, no white space. */
 export function metadataOf(model: Model): string {
   return JSON.stringify({
     name: model.name,
     mode: model.mode,
-    inputs: model.inputs.map((i) => ({ name: i.name, accepts: i.accepts })),
+    inputs: model.inputs.map((i) => ({
+      name: i.name,
+      accepts: inputKindJson(i.accepts),
+    })),
     outputs: model.outputs.map((o) => ({
       name: o.name,
       scale: o.scale,

@@ -197,3 +197,12 @@ export {
 } from "./model_root.ts";
 export { validateModel } from "./validate.ts";
 export { readBundle, writeBundle } from "./bundle.ts";
+
+// Conversion.
+export { type Conversion, convertOnnx, type ConvertOptions } from "./convert.ts";
+export type {
+  Calibration,
+  CalibrationDType,
+  CalibrationTensor,
+} from "./calibration_data.ts";
+export type { ConversionReport } from "./conversion_report.ts";

@@ -17,6 +17,7 @@ import type {
   Schedule,
   Slot,
 } from "./model.ts";
+import { inputKindJson } from "./commit.ts";
 import { kernelFromJson, kernelToJson } from "./serialize.ts";
 
 /** Looks up the bytes of a constant, or of a slot's initial value. */
@@ -56,7 +57,7 @@ export function modelToJson(model: Model): string {
       name,
       slot,
       role,
-      accepts,
+      accepts: inputKindJson(accepts),
     })),
     outputs: model.outputs.map(({ name, slot, scale, labels }) => ({
       name,

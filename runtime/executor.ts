@@ -15,7 +15,7 @@ export interface Run {
   readonly slots: Uint8Array[];
 }
 
-/** Called after every step; `slots` are live and must not be written or kept. */
+/** Called after every step with the live slots: do not keep them. Writing to them makes a false run. */
 export type OnNode = (
   step: number,
   node: number,
