@@ -141,10 +141,7 @@ function convertFloat(folded: Graph, options: ConvertOptions): Conversion {
 /** As many samples, evenly spaced, as calibration can take in reasonable time. */
 function withinWork(graph: Graph, samples: readonly Sample[]): Sample[] {
   const work = graph.nodes.reduce((sum, node) => sum + workOf(node), 0);
-  const most = Math.max(
-    1,
-    Math.floor(CALIBRATION_WORK / 8 / Math.max(work, 1)),
-  );
+  const most = Math.max(LEAST_SAMPLES, Math.floor(CALIBRATION_WORK / work));
   if (samples.length <= most) return [...samples];
   const step = samples.length / most;
   return Array.from({ length: most }, (_, i) => samples[Math.floor(i * step)]);
