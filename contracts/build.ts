@@ -98,54 +98,94 @@ export function sourceOf(sources: Sources, name: string): string {
 
 /**
  * Compiles one file with what it imports. Returns the artifact of the contract that bears the file's name, or
- * `undefined` where there is nothing to deploy (an interface, internal functions, structures).
+ * `undefined` where there is none to deploy (an interface, a library, an abstract contract, structures).
  * Throws a {@linkcode ChainLearnError} with the compiler's own text for errors, and for warnings too.
  */
 export function compileFile(
   sources: Sources,
   path: string,
 ): Artifact | undefined {
-  const output = JSON.parse(compileStandardJson(JSON.stringify({
-    language: "Solidity",
-    sources: closure(sources, path),
-    settings: {
-      ...SOLC_SETTINGS,
-      outputSelection: {
-        [path]: {
-          "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"],
-        },
-      },
-    },
-  }))) as SolcOutput;
+  const input = compilerInput(sources, path);
+  if (input === undefined) return undefined;
+  const contractName = nameOf(path);
+  const { abi, evm } = compile(path, input).contracts![path][contractName];
+  return {
+    contractName,
+    abi,
+    bytecode: `0x${evm.bytecode.object}`,
+    deployedBytes: evm.deployedBytecode.object.length / 2,
+  };
+}
+
+/**
+ * The standard JSON input from which the artifact of a file follows: its closure and the settings.
+ * `undefined` where the file has no contract to deploy.
+ */
+export function compilerInput(
+  sources: Sources,
+  path: string,
+): string | undefined {
+  const name = nameOf(path);
+  const isContract = new RegExp(`^contract ${name}\\b`, "m");
+  if (!isContract.test(sources.get(path) ?? "")) return undefined;
+  const outputs = [
+    "abi",
+    "evm.bytecode.object",
+    "evm.deployedBytecode.object",
+  ];
+  return inputOf(closure(sources, path), { [path]: { [name]: outputs } });
+}
+
+/**
+ * Compiles every file of `sources`; returns what can be deployed, in the order of the files.
+ * Files that hold nothing to deploy are checked all the same, in one run that makes no code.
+ */
+export function compileAll(sources: Sources): Artifact[] {
+  checkSources(sources);
+  return [...sources.keys()]
+    .map((path) => compileFile(sources, path))
+    .filter((found) => found !== undefined);
+}
+
+/** Parses and type-checks every file of `sources` without making code; throws as {@linkcode compileFile}. */
+export function checkSources(sources: Sources): void {
+  compile("the sources", inputOf(sources, {}));
+}
+
+/** Runs the compiler; `what` names the input in errors. */
+function compile(what: string, input: string): SolcOutput {
+  const output: SolcOutput = JSON.parse(compileStandardJson(input));
   const problems = (output.errors ?? [])
     .filter((error) => error.severity !== "info")
     .map((error) => error.formattedMessage.trim());
   if (problems.length > 0) {
     throw new ChainLearnError(
-      `Cannot compile ${path}: expected no errors and no warnings, found ${problems.length}\n${
+      `Cannot compile ${what}: expected no errors and no warnings, found ${problems.length}\n${
         problems.join("\n\n")
       }`,
       { problems },
     );
   }
-  const contractName = path.split("/").at(-1)!.slice(0, -".sol".length);
-  const contract = output.contracts?.[path]?.[contractName];
-  if (!contract || contract.abi.length === 0) return undefined;
-  const { bytecode, deployedBytecode } = contract.evm;
-  if (bytecode.object.length === 0) return undefined;
-  return {
-    contractName,
-    abi: contract.abi,
-    bytecode: `0x${bytecode.object}`,
-    deployedBytes: deployedBytecode.object.length / 2,
-  };
+  return output;
 }
 
-/** Compiles every file of `sources`; returns what can be deployed, in the order of the files. */
-export function compileAll(sources: Sources): Artifact[] {
-  return [...sources.keys()]
-    .map((path) => compileFile(sources, path))
-    .filter((found) => found !== undefined);
+/** The compiler's standard JSON input. */
+function inputOf(
+  sources: Sources,
+  outputSelection: Record<string, Record<string, string[]>>,
+): string {
+  return JSON.stringify({
+    language: "Solidity",
+    sources: Object.fromEntries(
+      [...sources].map(([path, content]) => [path, { content }]),
+    ),
+    settings: { ...SOLC_SETTINGS, outputSelection },
+  });
+}
+
+/** The contract that a file is named after. */
+function nameOf(path: string): string {
+  return path.split("/").at(-1)!.slice(0, -".sol".length);
 }
 
 /** The text of an artifact file. */
@@ -153,12 +193,9 @@ export function artifactJson(artifact: Artifact): string {
   return `${JSON.stringify(artifact, null, 1)}\n`;
 }
 
-/** `path` and everything it imports, directly or not, in the compiler's input form. */
-function closure(
-  sources: Sources,
-  path: string,
-): Record<string, { content: string }> {
-  const reached = new Map<string, string>();
+/** `path` and everything that it imports, directly or not. */
+function closure(sources: Sources, path: string): Sources {
+  const reached: Sources = new Map();
   const visit = (at: string, from: string): void => {
     if (reached.has(at)) return;
     const content = sources.get(at);
@@ -175,7 +212,5 @@ function closure(
     }
   };
   visit(path, path);
-  return Object.fromEntries(
-    [...reached].map(([at, content]) => [at, { content }]),
-  );
+  return reached;
 }
