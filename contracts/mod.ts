@@ -23,6 +23,7 @@ export {
   artifactNames,
 } from "./artifacts.ts";
 export { gameAbi } from "./game_abi.ts";
+export { deployLocally, gasOfStep } from "./gas.ts";
 export {
   type AnswerMove,
   type ArbitrateMove,
