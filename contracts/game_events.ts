@@ -200,6 +200,24 @@ function leafOpened(
   });
 }
 
+function resolved(
+  view: DisputeView,
+  { args }: GameEvent & { eventName: "Resolved" },
+): DisputeView {
+  const ending = endings[args.ending];
+  const base = moved(view, args.time);
+  return {
+    ...base,
+    // A time-out takes nothing from a clock that has run out.
+    clocks: ending === "time_out" ? view.clocks : base.clocks,
+    phase: "resolved",
+    turn: null,
+    transcript: ZERO,
+    winner: args.challengerWon ? "challenger" : "submitter",
+    ending,
+  };
+}
+
 /**
  * The view after one event; `undefined` before the opening.
  * Throws where the event cannot follow, for example when one was left out.
@@ -247,14 +265,7 @@ export function applyEvent(
         ? leafOpened(view, event)
         : unexpected(view, event);
     case "Resolved":
-      return {
-        ...moved(view, time),
-        phase: "resolved",
-        turn: null,
-        transcript: ZERO,
-        winner: event.args.challengerWon ? "challenger" : "submitter",
-        ending: endings[event.args.ending],
-      };
+      return resolved(view, event);
     default:
       return event satisfies never;
   }
