@@ -199,10 +199,15 @@ export { validateModel } from "./validate.ts";
 export { readBundle, writeBundle } from "./bundle.ts";
 
 // Conversion.
-export { type Conversion, convertOnnx, type ConvertOptions } from "./convert.ts";
+export {
+  type Conversion,
+  convertOnnx,
+  type ConvertOptions,
+} from "./convert.ts";
 export type {
   Calibration,
   CalibrationDType,
   CalibrationTensor,
 } from "./calibration_data.ts";
 export type { ConversionReport } from "./conversion_report.ts";
+export { type Inspection, inspectOnnx } from "./inspect.ts";

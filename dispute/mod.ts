@@ -50,3 +50,12 @@ export {
   writeClaim,
   writeWitness,
 } from "./claim_file.ts";
+export {
+  type DisputeEstimate,
+  estimateDispute,
+  estimateModel,
+  intervalRounds,
+  type ModelEstimate,
+  moveGas,
+  sufficientParameters,
+} from "./estimate.ts";

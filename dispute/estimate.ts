@@ -1,0 +1,155 @@
+/**
+ * Forecasts of a dispute from a committed model alone: rounds, transactions, gas, time to answer.
+ *
+ * Nothing is executed. Gas per move is what `bench gas` and `bench small` measure on a local chain, rounded up; the
+ * formulas for rounds are those of the game.
+ */
+import { byteLength, type Commitment, verifyKernel } from "../compiler/mod.ts";
+import type { Rounds } from "./local_game.ts";
+
+/** Whole transactions of either side, gas; measured on fashion_cnn, rounded up. */
+export const moveGas = {
+  open: 190_000,
+  reveal: 95_000,
+  post: 75_000,
+  answer: 75_000,
+  openNode: 120_000,
+  openLeaf: 190_000,
+  arbitrate: 130_000,
+} as const;
+
+/** Operations of a kernel per second on one thread of the CPU engine; a cautious figure. */
+const NATIVE_OPERATIONS = 1.5e9;
+/** Steps of the machine per second, translated; a cautious figure. */
+const MACHINE_STEPS = 100e6;
+/** Keccak nodes per second and core. */
+const HASH_NODES = 2e6;
+
+/** The forecast for the dearest node of a model. */
+export interface DisputeEstimate {
+  readonly node: number;
+  readonly worstSteps: number;
+  readonly rounds: {
+    readonly graph: number;
+    readonly tensor: number;
+    readonly instruction: number;
+  };
+  readonly transactions: number;
+  readonly gas: number;
+  /** Gas of the challenger's and of the submitter's transactions. */
+  readonly challengerGas: number;
+  readonly submitterGas: number;
+}
+
+export interface ModelEstimate {
+  readonly runSeconds: number;
+  readonly memoryBytes: number;
+  /** Re-run with all states committed: what an honest answer takes at most. */
+  readonly answerSeconds: number;
+  readonly dispute: DisputeEstimate;
+}
+
+/** Rounds over n steps with k segments: ceil(log_k n). */
+export function intervalRounds(steps: bigint, k: number): number {
+  let rounds = 0;
+  for (let width = steps; width > 1n; rounds++) {
+    width = (width + BigInt(k) - 1n) / BigInt(k);
+  }
+  return rounds;
+}
+
+/** What a dispute of one node costs when its program takes `worstSteps`. */
+export function estimateDispute(
+  steps: bigint,
+  height: number,
+  worstSteps: number,
+  { k, q }: Rounds,
+): Omit<DisputeEstimate, "node" | "worstSteps"> {
+  const rounds = {
+    graph: intervalRounds(steps, k),
+    tensor: Math.ceil(height / q),
+    instruction: intervalRounds(BigInt(worstSteps), k),
+  };
+  const answers = rounds.graph + rounds.tensor + rounds.instruction;
+  // The first round of each phase comes with the move that opens the phase.
+  const posts = Math.max(0, rounds.graph - 1) + Math.max(0, rounds.tensor - 1) +
+    Math.max(0, rounds.instruction - 1);
+  const challengerGas = moveGas.open + moveGas.reveal + moveGas.openNode +
+    moveGas.openLeaf + moveGas.arbitrate + posts * moveGas.post;
+  const submitterGas = answers * moveGas.answer;
+  return {
+    rounds,
+    transactions: 5 + posts + answers,
+    gas: challengerGas + submitterGas,
+    challengerGas,
+    submitterGas,
+  };
+}
+
+/** Forecasts a model: its dearest node, its run and its memory. */
+export function estimateModel(
+  commitment: Commitment,
+  iterations: number,
+  rounds: Rounds,
+): ModelEstimate {
+  const { model, descriptors, programs, nodePrograms } = commitment;
+  const steps = BigInt(iterations) * BigInt(model.nodes.length) + 1n;
+  const disputes = model.nodes.map((_, node): DisputeEstimate => {
+    const { worstSteps } = programs[nodePrograms[node]];
+    return {
+      node,
+      worstSteps,
+      ...estimateDispute(
+        steps,
+        descriptors[node].resultHeight,
+        worstSteps,
+        rounds,
+      ),
+    };
+  });
+  const dispute = disputes.reduce((worst, d) =>
+    d.gas > worst.gas ||
+      (d.gas === worst.gas && d.worstSteps > worst.worstSteps)
+      ? d
+      : worst
+  );
+  const work = model.kernels.map((kernel) => verifyKernel(kernel).work.total);
+  const runSeconds = iterations *
+    model.nodes.reduce((sum, n) => sum + work[n.kernel], 0) /
+    NATIVE_OPERATIONS;
+  const slotBytes = model.slots.reduce((sum, s) => sum + byteLength(s.type), 0);
+  const weightBytes = model.constants.reduce(
+    (sum, c) => sum + c.bytes.length,
+    0,
+  );
+  const hashed = iterations *
+    model.nodes.reduce(
+      (sum, n) => sum + byteLength(model.slots[n.result].type),
+      0,
+    ) /
+    32;
+  return {
+    runSeconds,
+    memoryBytes: weightBytes + slotBytes,
+    answerSeconds: runSeconds + hashed / HASH_NODES +
+      Math.max(...disputes.map((d) => d.worstSteps)) / MACHINE_STEPS,
+    dispute,
+  };
+}
+
+/** Stakes and clocks that hold for a gas price, wei per gas, and a time to be included, seconds. */
+export function sufficientParameters(
+  estimate: ModelEstimate,
+  gasPrice: bigint,
+  inclusionSeconds: number,
+) {
+  const { challengerGas, submitterGas, transactions } = estimate.dispute;
+  // The winner's share must exceed the dearer side's gas; the share is at most half of the stake.
+  const share =
+    BigInt(Math.ceil(1.25 * Math.max(challengerGas, submitterGas))) * gasPrice;
+  const clock = Math.ceil(
+    3 *
+      (estimate.answerSeconds + inclusionSeconds * Math.ceil(transactions / 2)),
+  );
+  return { share, stake: 4n * share, clock, challengePeriod: clock };
+}
