@@ -7,7 +7,7 @@
  *
  * @example
  * ```ts
- * import { innerEnds, segmentCount } from "./contracts/mod.ts";
+ * import { innerEnds, segmentCount } from "./mod.ts";
  *
  * console.log(segmentCount(0n, 10n, 4)); // 4
  * console.log(innerEnds(0n, 10n, 4)); // [ 2n, 5n, 7n ]
