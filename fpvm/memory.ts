@@ -165,6 +165,24 @@ export class Memory implements MachineMemory {
     }
   }
 
+  /**
+   * The 1024 words of the page that holds an address, not to be written to; null while a graft inside
+   * the page, other than the one at the address, is unopened.
+   */
+  page(address: number): Int32Array | null {
+    this.load32(address);
+    const slot = (address >>> 12) & (SLOTS - 1);
+    return this.#readTags[slot] === address >>> 12
+      ? this.#readWords[slot]
+      : null;
+  }
+
+  /** Replaces all words of a page without unopened grafts. */
+  storePage(address: number, words: Int32Array): void {
+    this.store32(address, words[0]);
+    this.#writeWords[(address >>> 12) & (SLOTS - 1)].set(words);
+  }
+
   leaf(address: number): Uint8Array {
     const words = new Int32Array(8);
     for (let i = 0; i < 8; i++) words[i] = this.load32((address & ~31) + 4 * i);

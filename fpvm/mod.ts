@@ -106,4 +106,5 @@ export {
 export type { LeafInput } from "./initial_state.ts";
 export { loadElf } from "./elf.ts";
 export { MAX_GRAFT_HEIGHT, run, step, SYSCALL } from "./step.ts";
+export { runTranslated } from "./translate.ts";
 export { buildWitness, stepWitness } from "./witness.ts";

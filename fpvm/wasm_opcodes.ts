@@ -22,6 +22,12 @@ function numbered<const T extends string>(
 /** Unsigned LEB128 of a non-negative integer. */
 export function unsignedLeb(value: number | bigint): number[] {
   const bytes: number[] = [];
+  if (typeof value === "number" && value < 2 ** 32) {
+    let small = value;
+    for (; small > 0x7f; small >>>= 7) bytes.push((small & 0x7f) | 0x80);
+    bytes.push(small);
+    return bytes;
+  }
   let rest = BigInt(value);
   do {
     const low = Number(rest & 0x7fn);
@@ -34,6 +40,14 @@ export function unsignedLeb(value: number | bigint): number[] {
 /** Signed LEB128 of an integer. */
 export function signedLeb(value: number | bigint): number[] {
   const bytes: number[] = [];
+  if (value === (Number(value) | 0)) {
+    let small = value;
+    for (; small < -0x40 || small > 0x3f; small >>= 7) {
+      bytes.push((small & 0x7f) | 0x80);
+    }
+    bytes.push(small & 0x7f);
+    return bytes;
+  }
   let rest = BigInt(value);
   for (;;) {
     const low = Number(rest & 0x7fn);

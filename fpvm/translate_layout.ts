@@ -1,0 +1,36 @@
+/**
+ * Addresses inside the WebAssembly memory that translated code and its host share.
+ *
+ * First the processor, then two page tables and the jump table, then the frames that hold pages. A page
+ * table entry is what must be added (modulo 2^32) to a machine address to get the byte in its frame; an
+ * odd entry means that the page has no frame, or none that may be written.
+ */
+
+/** 32 registers of 4 bytes. */
+export const REGISTERS = 0;
+/** lo, then hi: one little-endian i64. */
+export const LO_HI = 128;
+/** Where the processor is when a translated function returns. */
+export const PC = 136, NEXT_PC = 140;
+/** 1 where it returned before an instruction inside a block, 0 at the end of a block. */
+export const IS_INSIDE = 144;
+
+/** Entries for loads, by page number. */
+export const READ_TABLE = 0x0040_0000;
+/** Entries for stores: even only for pages whose frame is newer than the memory tree. */
+export const WRITE_TABLE = 0x0080_0000;
+/** Per word of code: 0, {@linkcode STEP_ONLY}, or the function's number * 256 + the block's index in it. */
+export const JUMP_TABLE = 0x0100_0000;
+/** Frames of 4 KiB. */
+export const FRAMES = 0x0200_0000;
+
+/** Number of frames: the bound on memory, 32 MiB. */
+export const FRAME_COUNT = 8192;
+/** Entry of a page table for a page without a frame; any odd number would do. */
+export const ABSENT = 0x0101_0101;
+/** Entry of the jump table for code that only `step` executes. */
+export const STEP_ONLY = 0xffff_ffff;
+/** Functions are numbered from 1 and their blocks from 0, so that no entry is 0. */
+export const MAX_BLOCKS = 256;
+/** Size of the whole memory in WebAssembly pages. */
+export const WASM_PAGES = (FRAMES + 4096 * FRAME_COUNT) / 0x1_0000;

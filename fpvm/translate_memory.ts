@@ -1,0 +1,146 @@
+/**
+ * The machine's memory while translated code runs: pages in frames that the code reaches by itself.
+ *
+ * Pages are copied in when first touched and written back to the tree when evicted, saved over or at
+ * the end, if a store marked them. `step` sees the same bytes through the methods, so that any
+ * instruction may be handed over to it. A page with unopened small grafts in it gets no frame; its
+ * words are read and written in the tree.
+ */
+
+import type { PreparedInstruction } from "./instructions.ts";
+import type { MachineMemory, Memory } from "./memory.ts";
+import {
+  ABSENT,
+  FRAME_COUNT,
+  FRAMES,
+  JUMP_TABLE,
+  READ_TABLE,
+  WASM_PAGES,
+  WRITE_TABLE,
+} from "./translate_layout.ts";
+
+const PAGES = 2 ** 20;
+const PAGE_BYTES = 4096;
+const CODE_WORDS = 2 ** 22;
+
+/** See the head of this file. One memory of the machine at a time is attached. */
+export class FramedMemory implements MachineMemory {
+  readonly wasm = new WebAssembly.Memory({
+    initial: WASM_PAGES,
+    maximum: WASM_PAGES,
+  });
+  readonly words = new Int32Array(this.wasm.buffer);
+  readonly jumpTable = new Uint32Array(
+    this.wasm.buffer,
+    JUMP_TABLE,
+    CODE_WORDS,
+  );
+  readonly #readTable = new Int32Array(this.wasm.buffer, READ_TABLE, PAGES);
+  readonly #writeTable = new Int32Array(this.wasm.buffer, WRITE_TABLE, PAGES);
+  /** Page in each frame, -1 for none. */
+  readonly #pages = new Int32Array(FRAME_COUNT).fill(-1);
+  /** Frames from here on were never used since `attach`. */
+  #used = 0;
+  /** Frame to be given away next: the oldest, once all are used. */
+  #next = 0;
+  #memory: Memory | null = null;
+
+  constructor() {
+    this.#readTable.fill(ABSENT);
+    this.#writeTable.fill(ABSENT);
+  }
+
+  get isAttached(): boolean {
+    return this.#memory !== null;
+  }
+
+  attach(memory: Memory): void {
+    this.#memory = memory;
+  }
+
+  /** Writes everything back and gives all frames up. */
+  detach(): void {
+    for (let frame = 0; frame < this.#used; frame++) this.#evict(frame);
+    this.#used = this.#next = 0;
+    this.#memory = null;
+  }
+
+  instruction(pc: number): PreparedInstruction | null {
+    return this.#memory!.instruction(pc);
+  }
+
+  load32(address: number): number {
+    const entry = this.#readEntry(address);
+    return (entry & 1) === 0
+      ? this.words[((address + entry) | 0) >> 2]
+      : this.#memory!.load32(address);
+  }
+
+  store32(address: number, value: number): void {
+    const entry = this.#readEntry(address);
+    if ((entry & 1) !== 0) return this.#memory!.store32(address, value);
+    this.#writeTable[address >>> 12] = entry;
+    this.words[((address + entry) | 0) >> 2] = value;
+  }
+
+  leaf(address: number): Uint8Array {
+    const words = new Int32Array(8);
+    for (let i = 0; i < 8; i++) words[i] = this.load32((address & ~31) + 4 * i);
+    return new Uint8Array(words.buffer);
+  }
+
+  storeLeaf(address: number, leaf: Uint8Array): void {
+    const words = new Int32Array(leaf.slice().buffer);
+    words.forEach((word, i) => this.store32((address & ~31) + 4 * i, word));
+  }
+
+  graft(address: number, height: number, root: Uint8Array): void {
+    this.#evictRange(address, height);
+    this.#memory!.graft(address, height, root);
+  }
+
+  save(address: number, height: number): Uint8Array {
+    this.#evictRange(address, height);
+    return this.#memory!.save(address, height);
+  }
+
+  /** Entry of the page that holds an address, after copying the page in where that is possible. */
+  #readEntry(address: number): number {
+    const page = address >>> 12;
+    const entry = this.#readTable[page];
+    if ((entry & 1) === 0) return entry;
+    const words = this.#memory!.page(address);
+    if (words === null) return ABSENT;
+    const frame = this.#next;
+    this.#next = (frame + 1) % FRAME_COUNT;
+    if (frame < this.#used) this.#evict(frame);
+    else this.#used = frame + 1;
+    this.#pages[frame] = page;
+    const at = FRAMES + frame * PAGE_BYTES;
+    this.words.set(words, at / 4);
+    return this.#readTable[page] = (at - page * PAGE_BYTES) | 0;
+  }
+
+  #evict(frame: number): void {
+    const page = this.#pages[frame];
+    if (page < 0) return;
+    if ((this.#writeTable[page] & 1) === 0) {
+      const at = (FRAMES + frame * PAGE_BYTES) / 4;
+      const words = this.words.subarray(at, at + PAGE_BYTES / 4);
+      this.#memory!.storePage(page * PAGE_BYTES, words);
+      this.#writeTable[page] = ABSENT;
+    }
+    this.#readTable[page] = ABSENT;
+    this.#pages[frame] = -1;
+  }
+
+  /** Evicts every page that shares a byte with the subtree at an address. */
+  #evictRange(address: number, height: number): void {
+    const first = address >>> 12;
+    const end = first + Math.max(1, 2 ** (height - 7));
+    for (let frame = 0; frame < this.#used; frame++) {
+      const page = this.#pages[frame];
+      if (page >= first && page < end) this.#evict(frame);
+    }
+  }
+}
