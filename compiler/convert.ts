@@ -26,6 +26,8 @@ const COMPARED_SAMPLES = 8;
 /** Multiplications that calibration may take in all, and samples that it uses in any case. */
 const CALIBRATION_WORK = 2 ** 27;
 const LEAST_SAMPLES = 16;
+/** Elements of all values together that calibration holds in memory, 8 bytes each. */
+const MAX_VALUES = 2 ** 27;
 
 export interface ConvertOptions {
   /** The model's name in the bundle. */
@@ -140,6 +142,13 @@ function convertFloat(folded: Graph, options: ConvertOptions): Conversion {
 
 /** As many samples, evenly spaced, as calibration can take in reasonable time. */
 function withinWork(graph: Graph, samples: readonly Sample[]): Sample[] {
+  const size = graph.nodes.reduce((n, node) => n + elementCount(node.shape), 0);
+  if (size > MAX_VALUES) {
+    throw new ChainLearnError(
+      `Cannot calibrate: expected at most ${MAX_VALUES} values in one run, found ${size}`,
+      { hint: "Convert with --precision float, or with smaller inputs" },
+    );
+  }
   const work = graph.nodes.reduce((sum, node) => sum + workOf(node), 0);
   const most = Math.max(LEAST_SAMPLES, Math.floor(CALIBRATION_WORK / work));
   if (samples.length <= most) return [...samples];

@@ -223,10 +223,15 @@ class Importer {
     }
     const image = dtype === "u8" ? imageLayout(declared) : undefined;
     if (!image) return builder.input(declared, dtype, { name, declared });
-    const { height, width, channels } = image;
+    const { channelsFirst, ...picture } = image;
+    const { height, width, channels } = picture;
     const shape = [declared[0], height, width, channels];
-    const pixels = builder.input(shape, dtype, { name, declared, image });
-    return image.channelsFirst
+    const pixels = builder.input(shape, dtype, {
+      name,
+      declared,
+      image: picture,
+    });
+    return channelsFirst
       ? builder.transpose(pixels, [0, 3, 1, 2])
       : builder.view(pixels, declared);
   }

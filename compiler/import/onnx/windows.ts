@@ -48,8 +48,8 @@ export function readWindows(
     const span = dilation * (kernel[i] - 1) + 1;
     let [before, after] = [pads[i], pads[i + rank]];
     if (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER") {
-      const places = Math.ceil(size / stride);
-      const total = Math.max((places - 1) * stride + span - size, 0);
+      const covered = (Math.ceil(size / stride) - 1) * stride + span;
+      const total = Math.max(covered - size, 0);
       const small = Math.floor(total / 2);
       before = autoPad === "SAME_UPPER" ? small : total - small;
       after = total - before;
@@ -61,15 +61,23 @@ export function readWindows(
     if (roundUp) {
       // One more place where it starts inside the input or the padding before it.
       const rest = size + before + after - span;
-      const places = Math.ceil(rest / stride) + 1;
-      const starts = (places - 1) * stride < size + before;
-      const last = starts ? places : places - 1;
+      const most = Math.ceil(rest / stride) + 1;
+      const starts = (most - 1) * stride < size + before;
+      const last = starts ? most : most - 1;
       after = Math.max(after, (last - 1) * stride + span - size - before);
     }
     if (span > size + before + after) {
       context.fail(
         `a window within the padded input of ${size + before + after}`,
         `${span} elements`,
+      );
+    }
+    // Padding of more than a window would let a small file ask for any amount of work.
+    const places = Math.floor((size + before + after - span) / stride) + 1;
+    if (places > 4 * size + 64) {
+      context.fail(
+        `pads in proportion to the input of ${size}`,
+        `${places} windows`,
       );
     }
     return {

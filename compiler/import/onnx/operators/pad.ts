@@ -1,4 +1,5 @@
 /** ONNX Pad with a constant value; amounts as attribute before operator set 11, as input since. */
+import { elementCount } from "../../../ir.ts";
 import type { OnnxOperator } from "../operator.ts";
 
 export const pad: OnnxOperator = {
@@ -30,6 +31,16 @@ export const pad: OnnxOperator = {
       before[d] = amounts[i];
       after[d] = amounts[i + axes.length];
     });
+    const count = elementCount(context.shape(0));
+    const grown = elementCount(
+      context.shape(0).map((n, d) => n + before[d] + after[d]),
+    );
+    if (grown > 64 * count + 65536) {
+      context.fail(
+        `a result in proportion to the input of ${count} elements`,
+        `${grown}`,
+      );
+    }
     return context.graph.pad(context.input(0), before, after, value);
   },
 };
