@@ -345,4 +345,14 @@ abstract contract MarketFixture is Test {
         vm.prank(challenger);
         return market.openDispute{value: 0.2 ether}(requestId, bytes32(salt));
     }
+
+    /// A request by `asker`, submitted and revealed by bob, past its challenge period.
+    function asked(Asker asker, uint32 callbackGas) internal returns (bytes32 id) {
+        RequestSpec memory s = spec(register());
+        s.callback = address(asker);
+        s.callbackGas = callbackGas;
+        id = asker.ask{value: s.fee}(s, inputs());
+        revealed(id, bob);
+        pass(601);
+    }
 }
