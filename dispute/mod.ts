@@ -59,3 +59,53 @@ export {
   moveGas,
   sufficientParameters,
 } from "./estimate.ts";
+export {
+  answerRequest,
+  type Contestant,
+  playDispute,
+  type PlayedDispute,
+  registerLocally,
+  requestLocally,
+} from "./chain_game.ts";
+export {
+  ChainPlayer,
+  type Manners,
+  openDisputeOnChain,
+  type PlayerOptions,
+  type Turn,
+} from "./chain_player.ts";
+export {
+  disputesOf,
+  firstBlockOf,
+  historyOf,
+  inOrder,
+  type LoggedEvent,
+  readDispute,
+  viewOf,
+} from "./dispute_log.ts";
+export {
+  type DisputeReport,
+  type Instruction,
+  instructionOf,
+  reportDispute,
+  type ReportedMove,
+} from "./dispute_report.ts";
+export { commitAnswer, Defence, revealAnswer } from "./submission.ts";
+export {
+  advanceTime,
+  fund,
+  leastTerms,
+  type LocalChain,
+  localKey,
+  type LocalParty,
+  startLocalChain,
+} from "./local_chain.ts";
+export { type FaultWish, findFault, type Liar } from "./fault_choice.ts";
+export { type Draw, drawsFrom } from "./seeded.ts";
+export {
+  type CampaignGame,
+  type CampaignModel,
+  type CampaignOptions,
+  type CampaignResult,
+  playCampaign,
+} from "./campaign.ts";

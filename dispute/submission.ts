@@ -1,0 +1,92 @@
+/**
+ * The submitter's side of a request on a chain: commit, reveal with the outputs' proofs, and the defence.
+ *
+ * The claim is what an execution says; whether that is the truth is not this file's matter.
+ */
+import { bytesToHex, type Hex } from "viem";
+import {
+  deriveSalt,
+  type MarketClient,
+  revealProof,
+  type Sent,
+} from "../contracts/mod.ts";
+import { ChainPlayer, type PlayerOptions, type Turn } from "./chain_player.ts";
+import { disputesOf, firstBlockOf } from "./dispute_log.ts";
+import type { Execution } from "./execution.ts";
+
+/** Outputs longer than this are revealed by their root alone, as the registry allows. */
+const SMALL_OUTPUT_BYTES = 4096;
+
+/** Commits to the execution's final state; the salt derives from secret, request and its reopenings. */
+export async function commitAnswer(
+  market: MarketClient,
+  requestId: Hex,
+  execution: Execution,
+  secret: Hex,
+): Promise<Sent & { submissionId: Hex }> {
+  const { reopenings } = await market.requestState(requestId);
+  const claim = bytesToHex(execution.stateRoot(execution.steps));
+  const salt = deriveSalt(secret, requestId, reopenings);
+  return await market.commit(requestId, claim, salt);
+}
+
+/** Reveals what {@linkcode commitAnswer} committed to; a block must lie between them. */
+export async function revealAnswer(
+  market: MarketClient,
+  requestId: Hex,
+  execution: Execution,
+  secret: Hex,
+): Promise<Sent> {
+  const { reopenings } = await market.requestState(requestId);
+  const { commitment, terms, nodeSteps } = execution;
+  const { model, preimage } = commitment;
+  const roots = model.slots.map((_, slot) =>
+    execution.slotRoot(nodeSteps, slot)
+  );
+  const { siblings } = revealProof(preimage, roots, terms.finish);
+  return await market.reveal(requestId, {
+    claim: bytesToHex(execution.stateRoot(execution.steps)),
+    salt: deriveSalt(secret, requestId, reopenings),
+    outputs: execution.outputs.map((bytes, i) =>
+      bytes.length > SMALL_OUTPUT_BYTES
+        ? { root: bytesToHex(roots[model.outputs[i].slot]) }
+        : bytes
+    ),
+    siblings: siblings.map((s) => bytesToHex(s)),
+  });
+}
+
+/** Defends one submission against all of its disputes, also those that open while it runs. */
+export class Defence {
+  readonly players = new Map<Hex, ChainPlayer>();
+
+  constructor(
+    private readonly options: PlayerOptions,
+    readonly submissionId: Hex,
+  ) {}
+
+  /** One turn in every dispute; `over` once the submission is final or has fallen. */
+  async turn(): Promise<Turn> {
+    const { market } = this.options;
+    const { submissionId } = this;
+    const { status } = await market.submissionState(submissionId);
+    if (status !== "revealed") return "over";
+    const fromBlock = await firstBlockOf(market, submissionId);
+    const ids = await disputesOf(market, submissionId, fromBlock);
+    const turns: Turn[] = [];
+    for (const disputeId of ids) {
+      let player = this.players.get(disputeId);
+      if (!player) {
+        const dispute = { disputeId, submissionId };
+        player = await ChainPlayer.join(this.options, "submitter", dispute);
+        this.players.set(disputeId, player);
+      }
+      turns.push(await player.turn());
+    }
+    return turns.includes("moved")
+      ? "moved"
+      : turns.includes("silent")
+      ? "silent"
+      : "waiting";
+  }
+}
