@@ -11,7 +11,7 @@ import {
   LEAF_BYTES,
   MemoryContentStore,
   REGIONS,
-  run as runMachine,
+  runTranslated,
   STATUS,
 } from "../fpvm/mod.ts";
 import { type Executor, executorOf } from "./executor.ts";
@@ -66,7 +66,7 @@ export function nodeInVm(
         operandRoots,
         store,
       });
-      const steps = runMachine(state, program.worstSteps);
+      const steps = runTranslated(state, program.worstSteps);
       if (state.status !== STATUS.exited || state.exitCode !== 0) {
         throw new ChainLearnError(
           `Cannot run leaf ${leafIndex} of node "${node.name}" in the machine: expected exit code 0 within ${program.worstSteps} steps, found status ${state.status}, exit code ${state.exitCode} at pc ${state.pc} after ${steps} steps`,
