@@ -186,6 +186,7 @@ export {
   type DescriptorLimits,
   type DescriptorOperand,
   encodeDescriptor,
+  operandKinds,
 } from "./descriptor.ts";
 export {
   FORMAT_VERSION,
@@ -193,6 +194,7 @@ export {
   type ModelRootFields,
   modelRootPreimage,
   NO_SLOT,
+  parseModelRootPreimage,
   type Port,
 } from "./model_root.ts";
 export { validateModel } from "./validate.ts";

@@ -108,9 +108,6 @@ export {
   submissionStatuses,
 } from "./market_types.ts";
 export {
-  parsePreimage,
-  type PreimageFields,
-  type PreimagePort,
   registrationProof,
   revealProof,
   slotsSiblings,

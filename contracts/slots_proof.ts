@@ -4,73 +4,13 @@
  * Siblings go level by level upwards and from left to right, one for every computed node whose neighbour is not itself
  * computed (docs/formats.md, "Slots proof"). The contract walks the same way in TensorTree.sol.
  */
+import { parseModelRootPreimage } from "../compiler/mod.ts";
 import {
   ChainLearnError,
   hashPair,
   leafCountHeight,
   MerkleTree,
 } from "../fpvm/mod.ts";
-
-/** Where an input or output lies, as the model root's preimage tells it. */
-export interface PreimagePort {
-  readonly role: "data" | "seed" | "sampling";
-  readonly height: number;
-  readonly slot: number;
-  readonly byteLength: number;
-}
-
-/** What a client needs of a model root's preimage. */
-export interface PreimageFields {
-  readonly nodes: number;
-  readonly slots: number;
-  readonly kept: number;
-  readonly schedule: "fixed" | "request";
-  readonly iterations: bigint;
-  readonly inputs: readonly PreimagePort[];
-  readonly outputs: readonly PreimagePort[];
-}
-
-const HEADER_BYTES = 165;
-const PORT_BYTES = 14;
-const roles = ["data", "seed", "sampling"] as const;
-
-/** Parses a preimage; throws where its length is not what its counts give. The contract checks the rest. */
-export function parsePreimage(preimage: Uint8Array): PreimageFields {
-  const view = new DataView(
-    preimage.buffer,
-    preimage.byteOffset,
-    preimage.byteLength,
-  );
-  const ports = preimage.length < HEADER_BYTES
-    ? 0
-    : view.getUint16(161) + view.getUint16(163);
-  const expected = HEADER_BYTES + PORT_BYTES * ports;
-  if (preimage.length !== expected) {
-    throw new ChainLearnError(
-      `Cannot read the model root's preimage: expected ${expected} bytes, found ${preimage.length}`,
-    );
-  }
-  const port = (index: number): PreimagePort => {
-    const at = HEADER_BYTES + PORT_BYTES * index;
-    return {
-      role: roles[preimage[at]],
-      height: preimage[at + 1],
-      slot: view.getUint32(at + 2),
-      byteLength: Number(view.getBigUint64(at + 6)),
-    };
-  };
-  const inputs = view.getUint16(161);
-  const all = Array.from({ length: ports }, (_, i) => port(i));
-  return {
-    nodes: view.getUint32(36),
-    slots: view.getUint32(108),
-    kept: view.getUint32(121),
-    schedule: preimage[112] === 0 ? "fixed" : "request",
-    iterations: view.getBigUint64(113),
-    inputs: all.slice(0, inputs),
-    outputs: all.slice(inputs),
-  };
-}
 
 /** Siblings of `slots` in the tree over `leaves`, padded by 32 zero bytes to 2^depth; slots in any order. */
 export function slotsSiblings(
@@ -96,7 +36,7 @@ export function registrationProof(
   preimage: Uint8Array,
   initialSlotRoots: readonly Uint8Array[],
 ): { values: Uint8Array[]; siblings: Uint8Array[] } {
-  const { inputs, slots } = parsePreimage(preimage);
+  const { inputs, slots } = parseModelRootPreimage(preimage);
   if (initialSlotRoots.length !== slots) {
     throw new ChainLearnError(
       `Cannot prove the input slots: expected ${slots} slots, found ${initialSlotRoots.length}`,
@@ -118,7 +58,7 @@ export function revealProof(
   slotRoots: readonly Uint8Array[],
   finish: boolean,
 ): { claim: Uint8Array; siblings: Uint8Array[] } {
-  const { outputs, kept, slots } = parsePreimage(preimage);
+  const { outputs, kept, slots } = parseModelRootPreimage(preimage);
   const depth = leafCountHeight(slots);
   const indices = outputs.map((output) => output.slot);
   if (!finish) {

@@ -12,7 +12,6 @@ import {
   type GameEvent,
   innerEnds,
   marketAbi,
-  parsePreimage,
   registrationProof,
   registryAbi,
   slotsSiblings,
@@ -125,15 +124,6 @@ Deno.test("slotsSiblings gives what rebuilds the root, for any set of slots", ()
     assertEquals(known.get(0), tree.root, `seed 20260, round ${round}`);
     assertEquals(siblings.length, 0);
   }
-});
-
-Deno.test("parsePreimage refuses a truncated preimage", async () => {
-  await assertRejects(
-    () =>
-      Promise.resolve().then(() => parsePreimage(model.preimage.slice(0, -1))),
-    ChainLearnError,
-    "expected 193 bytes, found 192",
-  );
 });
 
 Deno.test("register stores the terms, and refuses the same again", async () => {
