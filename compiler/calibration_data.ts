@@ -1,5 +1,10 @@
-/** Calibration arrays as given (a stack of samples for each input) to values of the graph's input nodes. */
-import { ChainLearnError } from "../fpvm/errors.ts";
+/**
+ * Calibration arrays as given, a stack of samples for each input, to values of the graph's input nodes.
+ *
+ * Pictures may come in the source model's own order or as [H, W, C]; the shape tells. Reading files is
+ * the command line's work.
+ */
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { transpose } from "./float_reference.ts";
 import type { Graph, GraphInput } from "./graph.ts";
 import { dtypes, elementCount, f32FromBits } from "./ir.ts";

@@ -4,7 +4,7 @@
  * Same bytes and options, same model, on every machine. Files, bundles and the self-check in the virtual
  * machine belong to others.
  */
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { type Calibration, readCalibration } from "./calibration_data.ts";
 import { compareGraphs, type ConversionReport } from "./conversion_report.ts";
 import type { Graph, GraphNode } from "./graph.ts";

@@ -5,7 +5,7 @@
  * views where only axes of length 1 move, and sink below element-wise operations, so that a network
  * imported in channels-first order becomes channels-last with no transpose left inside.
  */
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { evaluateNode } from "./float_reference.ts";
 import {
   apply,

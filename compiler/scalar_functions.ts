@@ -1,4 +1,9 @@
-/** The element-wise functions of the float graph on doubles; `graph.ts` names them. */
+/**
+ * The element-wise functions of the float graph on doubles; `graph.ts` names them.
+ *
+ * Used where values are computed at conversion: constants, calibration, tables. Float kernels have their
+ * own polynomials (lower/float_functions.ts).
+ */
 import { exp, log, sigmoid, tanh } from "./deterministic_math.ts";
 import type { ScalarExpr, ScalarFn } from "./graph.ts";
 

@@ -1,4 +1,9 @@
-/** Integer softmax, log-softmax and argmax: kernels over rows, whose maximum and sum are hoisted. */
+/**
+ * Integer softmax, log-softmax and argmax: kernels over rows [rows, width].
+ *
+ * A row's maximum, sum and reciprocal depend on the first axis alone, so every target computes them once
+ * for each row. `quantize/softmax.ts` has the tables and the same arithmetic in plain numbers.
+ */
 import {
   add,
   and,

@@ -1,6 +1,23 @@
-/** From the float graph to f32 kernels: every sum in index order, or in four lanes where both operands are contiguous. */
-import { axis, f32, load, mul, op, toF32, wrap } from "../build.ts";
-import { add, clamp, max, type Operand, sum } from "../build.ts";
+/**
+ * From the float graph to f32 kernels.
+ *
+ * Sums run in index order, or in four lanes where both operands are contiguous along the axis; the choice
+ * is part of the kernel. Raw integer inputs are converted when loaded, indices are held as i32.
+ */
+import {
+  add,
+  axis,
+  clamp,
+  f32,
+  load,
+  max,
+  mul,
+  op,
+  type Operand,
+  sum,
+  toF32,
+  wrap,
+} from "../build.ts";
 import {
   type Graph,
   type GraphDType,

@@ -1,4 +1,9 @@
-/** Float softmax, log-softmax and argmax: kernels over rows, whose maximum and sum are hoisted. */
+/**
+ * Float softmax, log-softmax and argmax: kernels over rows [rows, width].
+ *
+ * A row's maximum and sum depend on the first axis alone, so every target computes them once for each
+ * row. Sums run in index order.
+ */
 import {
   axis,
   bind,

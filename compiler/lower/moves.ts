@@ -1,4 +1,9 @@
-/** Kernels that move elements: transpose, pad, concat, slice, copies; the same for every element type. */
+/**
+ * Kernels that move elements: transpose, pad, concat, slice; the same for every element type.
+ *
+ * Both lowerings use them. An index that may lie outside is clamped and the value selected, because the
+ * verifier wants every load proven in range.
+ */
 import { add, axis, clamp, load, lt, op, select, sub } from "../build.ts";
 import type { Expr, TensorType } from "../ir.ts";
 import type { Lowering, OperandSource } from "./lowering.ts";

@@ -1,4 +1,8 @@
-/** Maximum pooling for integers and floats. */
+/**
+ * Maximum pooling for integers and floats.
+ *
+ * A loop nest carries the best value; a window element outside the input leaves it as it is.
+ */
 import { axis, load, loop, max, op, select } from "../build.ts";
 import type { Window } from "../graph.ts";
 import type { Expr, TensorType } from "../ir.ts";

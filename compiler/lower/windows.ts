@@ -1,4 +1,9 @@
-/** Loops over windows, shared by the fixed and the float kernels of contractions and pools. */
+/**
+ * Loops over windows, shared by the fixed and the float kernels of contractions and pools.
+ *
+ * Padding is never stored: an index outside is clamped, and the sum over the channels behind it is
+ * replaced by zero as a whole, once for each window element.
+ */
 import { add, axis, bind, clamp, mul, op, select, sub, sum } from "../build.ts";
 import type { Window } from "../graph.ts";
 import type { Expr } from "../ir.ts";

@@ -1,4 +1,9 @@
-/** Recognizes maps that multiply and add: x * scale + offset, by a scalar or per channel. */
+/**
+ * Recognizes maps that multiply and add, and maps that bound.
+ *
+ * Batch normalization, input normalization and scaling all have the form x * scale + offset, by a scalar
+ * or per channel; folding and quantization ask for that form, never for the operator it came from.
+ */
 import type { NodeId, ScalarExpr } from "../graph.ts";
 import { type Clamp, type GraphNode, isKind } from "../graph.ts";
 import type { GraphBuilder } from "../graph_builder.ts";

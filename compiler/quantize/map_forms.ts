@@ -1,4 +1,8 @@
-/** The forms of element-wise maps that integer kernels know: sums, products, quotients, functions of one. */
+/**
+ * The forms of element-wise maps that integer kernels know: sums, products and quotients of inputs.
+ *
+ * Recognition only: what has none of these forms and one input becomes a table (quantize_map.ts).
+ */
 import type { ScalarExpr } from "../graph.ts";
 
 /** sum of coefficients[i] * input i, plus an offset. */

@@ -1,4 +1,9 @@
-/** The one requantization rule in plain numbers: multipliers from real factors, and its exact value. */
+/**
+ * The one requantization rule in plain numbers: multipliers from real factors, and its exact value.
+ *
+ * Powers of two come from repeated doubling, which is exact; `build.ts` has the same rule as a kernel
+ * expression.
+ */
 import type { Bounds, Multiplier } from "./fixed_graph.ts";
 
 /** m in [2^30, 2^31) and s in 1 .. 62 with m / 2^s nearest to `factor`; m is 0 below 2^-32. */

@@ -4,7 +4,7 @@
  * Groups (scales.ts) and weights (weights.ts) are decided first, since a contraction's accumulator bound
  * limits the bits of its input; then every node becomes one integer node with its multipliers.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import { poolCounts } from "../float_reference.ts";
 import {
   type Clamp,

@@ -4,7 +4,7 @@
  * Values that are only moved or compared (views, pads, maxima, bounds) share one scale: they form a
  * group. A group has the range of its widest member and the bits that its most demanding reader allows.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import { type Graph, type GraphNode, isKind } from "../graph.ts";
 import type { DType } from "../ir.ts";
 import { clampOf } from "../passes/affine.ts";

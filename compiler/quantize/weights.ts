@@ -2,7 +2,7 @@
  * Weights of a contraction as int8 with one scale for each output channel, and the proof that its 32-bit
  * accumulator cannot wrap: sum|w| * max|x| + |bias| < 2^31 for every row, from the actual weights.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import type { ContractWeights } from "../graph.ts";
 import type { ChannelParameters } from "./fixed_graph.ts";
 import { quantizeMultiplier } from "./multiplier.ts";

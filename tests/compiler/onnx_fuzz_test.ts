@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { convertOnnx } from "../../compiler/convert.ts";
 import { inspectOnnx } from "../../compiler/inspect.ts";
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import { Random } from "../random.ts";
 import { calibrationOf, fromBase64, operatorCases } from "./onnx_fixtures.ts";
 

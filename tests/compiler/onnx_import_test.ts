@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import onnxp from "onnx-proto";
 import { convertOnnx } from "../../compiler/convert.ts";
 import { inspectOnnx } from "../../compiler/inspect.ts";
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 
 const { onnx } = onnxp;
 type Node = onnxp.onnx.INodeProto;

@@ -5,7 +5,7 @@
  * failure, and leaves out nodes that depend on a failed one. Shapes become static here: symbolic
  * dimensions are bound by name, the batch to 1.
  */
-import { ChainLearnError } from "../../../fpvm/errors.ts";
+import { ChainLearnError } from "../../../fpvm/mod.ts";
 import type { Graph, NodeId } from "../../graph.ts";
 import { GraphBuilder } from "../../graph_builder.ts";
 import { elementCount } from "../../ir.ts";

@@ -5,7 +5,7 @@
  * operator file holds the operator's meaning only. An operator that this folder does not list is
  * unsupported; adding one is a new file and a line in `operators.ts`.
  */
-import { ChainLearnError } from "../../../fpvm/errors.ts";
+import { ChainLearnError } from "../../../fpvm/mod.ts";
 import type { GraphDType, NodeId } from "../../graph.ts";
 import type { GraphBuilder } from "../../graph_builder.ts";
 import type { AttributeValue, OnnxNode } from "./reader.ts";

@@ -6,7 +6,7 @@
  * throw. Nothing here knows what an operator means.
  */
 import onnxp from "onnx-proto";
-import { ChainLearnError } from "../../../fpvm/errors.ts";
+import { ChainLearnError } from "../../../fpvm/mod.ts";
 import type { GraphDType } from "../../graph.ts";
 import { readTensor } from "./tensor.ts";
 import { checkWire } from "./wire_check.ts";

@@ -5,7 +5,7 @@
  * cannot ask for memory that it does not bring. NaN and infinite values are refused here.
  */
 import type onnxp from "onnx-proto";
-import { ChainLearnError } from "../../../fpvm/errors.ts";
+import { ChainLearnError } from "../../../fpvm/mod.ts";
 import type { GraphDType } from "../../graph.ts";
 import { elementTypes, type OnnxTensor, toNumber, typeName } from "./reader.ts";
 
