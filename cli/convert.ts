@@ -95,7 +95,8 @@ export function parseDims(specs: readonly string[]): Record<string, number> {
   }));
 }
 
-async function labelsFor(
+/** Class names: of the given file, else of labels.txt beside the model, else none. */
+export async function labelsFor(
   model: string,
   given?: string,
 ): Promise<string[] | undefined> {

@@ -4,7 +4,7 @@
  * A claim holds the inputs, every state root and every result, so that two of them can be played against each other.
  * Text in and out; reading files is the caller's work.
  */
-import { type Commitment } from "../compiler/mod.ts";
+import type { Commitment } from "../compiler/mod.ts";
 import { ChainLearnError, tensorRoot } from "../fpvm/mod.ts";
 import { Execution, type RequestTerms } from "./execution.ts";
 import { type FaultKind, faultKinds, partyOf } from "./faults.ts";

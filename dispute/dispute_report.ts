@@ -55,6 +55,12 @@ export interface DisputeReport {
     readonly tensor: number;
     readonly instruction: number;
   };
+  /** What there was to search: steps of the model, leaves of the result, steps of the machine; 0 where not reached. */
+  readonly widths: {
+    readonly graph: number;
+    readonly tensor: number;
+    readonly instruction: number;
+  };
   readonly transactions: number;
   readonly gas: number;
   /** Gas by function, summed. */
@@ -100,6 +106,7 @@ export async function reportDispute(
     ending: last.ending,
     fault: placeOf(views.at(-2)),
     rounds: roundsOf(events, views),
+    widths: widthsOf(views),
     transactions: moves.length,
     gas: moves.reduce((sum, { gas }) => sum + gas, 0),
     gasByMove,
@@ -146,6 +153,20 @@ function roundsOf(
     }
   });
   return rounds;
+}
+
+function widthsOf(views: readonly DisputeView[]): DisputeReport["widths"] {
+  const widths = { graph: 0, tensor: 0, instruction: 0 };
+  for (const view of views) {
+    if (view.phase === "graph") widths.graph = Number(view.terms.steps);
+    if (view.phase === "tensor" || view.phase === "leaf") {
+      widths.tensor ||= 2 ** view.branch.level;
+    }
+    if (view.phase === "instruction") {
+      widths.instruction ||= Number(view.interval.hi - view.interval.lo);
+    }
+  }
+  return widths;
 }
 
 async function readMoves(

@@ -8,7 +8,7 @@ import { byteLength } from "../compiler/mod.ts";
 import { ChainLearnError, decode, run } from "../fpvm/mod.ts";
 import type { Executor } from "../runtime/mod.ts";
 import type { Execution } from "./execution.ts";
-import { type Fault, faultyParty } from "./faults.ts";
+import { type Fault, faultyParty, parseFault } from "./faults.ts";
 import { LeafTrace } from "./leaf_trace.ts";
 import type { Party } from "./party.ts";
 import type { Draw } from "./seeded.ts";
@@ -32,15 +32,21 @@ const SEARCHED_STEPS = 500;
 
 const arithmetic = new Set<string>(["addu", "subu", "mul", "sra", "slt"]);
 
-/** Draws faults until one changes the final state of the `honest` execution; throws after enough tries. */
+/**
+ * Draws faults until one changes the final state of the `honest` execution; throws after enough tries.
+ *
+ * Of those that do, one that `prefer` holds for is taken where it is found within the tries.
+ */
 export async function findFault(
   honest: Execution,
   executor: Executor,
   wish: FaultWish,
   draw: Draw,
+  prefer: (lie: Execution) => boolean = () => true,
 ): Promise<Liar> {
   const { commitment, terms, nodeSteps, steps } = honest;
   const truth = honest.stateRoot(steps).toHex();
+  let found: Liar | undefined;
   for (let i = 0; i < TRIES; i++) {
     const step = wish.step ?? draw(nodeSteps);
     const leaf = wish.leaf ?? draw(leavesOf(honest, step));
@@ -51,14 +57,29 @@ export async function findFault(
     const fault = { kind, step, leaf, vmStep, moves };
     const party = await faultyParty(commitment, terms, executor, fault);
     if (party.execution.stateRoot(steps).toHex() !== truth) {
-      return { fault, party };
+      found = { fault, party };
+      if (prefer(party.execution)) return found;
     }
   }
+  if (found) return found;
   const where = wish.step === undefined ? "the model" : `node ${wish.step}`;
   throw new ChainLearnError(
     `Cannot place a fault in ${where}: expected one that changes the answer, found none in ${TRIES} places`,
     { hint: "Choose another node or another input." },
   );
+}
+
+/** Reads the parts of a fault that a text gives, as `parseFault` does; the others are to be drawn. */
+export function parseFaultWish(text: string): FaultWish {
+  const { kind, step, leaf, vmStep, moves } = parseFault(text);
+  const keys = text.split(",").map((part) => part.split("=")[0]);
+  return {
+    kind,
+    moves,
+    ...(keys.includes("node") ? { step } : {}),
+    ...(keys.includes("leaf") ? { leaf } : {}),
+    ...(keys.includes("step") ? { vmStep } : {}),
+  };
 }
 
 /** 32-byte leaves of the result of the step from S_step. */

@@ -5,7 +5,7 @@
  * the contract refuses the move and the liar loses by time. Used by tests, campaigns and the demo.
  */
 import { bytesToHex } from "viem";
-import { type Descriptor } from "../compiler/mod.ts";
+import type { Descriptor } from "../compiler/mod.ts";
 import {
   cloneState,
   packState,

@@ -100,7 +100,12 @@ export {
   type LocalParty,
   startLocalChain,
 } from "./local_chain.ts";
-export { type FaultWish, findFault, type Liar } from "./fault_choice.ts";
+export {
+  type FaultWish,
+  findFault,
+  type Liar,
+  parseFaultWish,
+} from "./fault_choice.ts";
 export { type Draw, drawsFrom } from "./seeded.ts";
 export {
   type CampaignGame,
