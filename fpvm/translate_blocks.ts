@@ -63,6 +63,8 @@ function straight(i: PreparedInstruction | null): StraightInstruction | null {
   return i === null || i.kind === "syscall" || isControl(i) ? null : i;
 }
 
+const isZeroWord = ({ word }: StraightInstruction) => word === 0;
+
 /** The block that starts at an address and ends before the next of `leaders`. */
 function readBlock(
   start: number,
@@ -89,6 +91,8 @@ function readBlock(
 /** Addresses to which control may go from a block, as far as the code says. */
 function successors(block: Block, read: CodeReader): number[] {
   const end = bodyEnd(block);
+  // Zero words are no-ops: memory after a program is translated only if control really comes there.
+  if (block.body.length === MAX_BODY && block.body.every(isZeroWord)) return [];
   if (block.control === undefined) {
     const isSyscall = end < CODE_END && read(end)?.kind === "syscall";
     return [isSyscall ? end + 4 : end];
