@@ -12,6 +12,7 @@ import {
   zeroHash,
 } from "../fpvm/mod.ts";
 import { type Commitment, commitModel } from "./commit.ts";
+import type { TensorType } from "./ir.ts";
 import type { Model } from "./model.ts";
 import { modelFromJson, modelToJson } from "./model_json.ts";
 import { FORMAT_VERSION } from "./model_root.ts";
@@ -28,6 +29,7 @@ const PAGE_HEIGHT = 7;
 const CODE = "__code";
 const TREE = "__tree";
 const INITIAL = "__initial.";
+const RESERVED = /^__(code|tree|metadata__|(initial|pad)\..*)$/s;
 const FORMAT = `chainlearn bundle ${FORMAT_VERSION}`;
 const DIGEST_BLANK = "0".repeat(64);
 
@@ -57,14 +59,19 @@ function pageNodes(bytes: Uint8Array): Uint8Array {
   );
 }
 
-/** The names under which a bundle stores a constant; they must not look like its own. */
+/** A bundle stores a constant under its name, which must not be one of its own. */
 function checkNames(model: Model): void {
-  const bad = model.constants.find((c) => c.name.startsWith("__"));
+  const bad = model.constants.find(({ name }) => RESERVED.test(name));
   if (bad) {
     throw new ChainLearnError(
-      `Cannot write constant "${bad.name}": expected a name that does not start with "__"`,
+      `Cannot write constant "${bad.name}": expected a name that no part of the bundle has`,
     );
   }
+}
+
+/** How a constant is listed: its storage type and its physical shape. */
+function storedType({ dtype, shape, layout }: TensorType) {
+  return { dtype, shape: layout?.map((f) => f.size) ?? shape };
 }
 
 /** The bytes of the bundle; same commitment, same bytes. */
@@ -79,8 +86,7 @@ export function writeBundle(commitment: Commitment): Uint8Array {
   });
   const tensors: StoredTensor[] = model.constants.map((constant) => ({
     name: constant.name,
-    dtype: constant.type.dtype,
-    shape: constant.type.layout?.map((f) => f.size) ?? constant.type.shape,
+    ...storedType(constant.type),
     bytes: constant.bytes,
   }));
   model.slots.forEach((slot, i) => {
@@ -155,19 +161,24 @@ export function readBundle(bytes: Uint8Array, file: string): Commitment {
     const tensor = stored.get(name);
     if (!tensor) throw damaged(file, `tensor "${name}"`, "none");
     stored.delete(name);
-    return tensor.bytes;
+    return tensor;
   };
+  const listed: StoredTensor[] = [];
   const model = modelFromJson(metadata.graph ?? "", {
-    constant: (_, name) => take(name),
-    initial: (slot) => take(`${INITIAL}${slot}`),
+    constant: (_, name) => {
+      listed.push(take(name));
+      return listed[listed.length - 1].bytes;
+    },
+    initial: (slot) => take(`${INITIAL}${slot}`).bytes,
   });
-  const code = take(CODE);
-  const tree = take(TREE);
+  const code = take(CODE).bytes;
+  const tree = take(TREE).bytes;
   const [extra] = stored.keys();
   if (extra !== undefined) {
     throw damaged(file, "tensors of the graph only", `"${extra}"`);
   }
   validateModel(model);
+  checkListing(model, listed, file);
   checkTree(model, tree, file);
   const commitment = commitModel(model);
   if (!equal(code, concat(commitment.programs.map((p) => p.code)))) {
@@ -188,6 +199,25 @@ export function readBundle(bytes: Uint8Array, file: string): Commitment {
     );
   }
   return commitment;
+}
+
+/** What other readers see of a constant must be what is executed. */
+function checkListing(
+  model: Model,
+  listed: readonly StoredTensor[],
+  file: string,
+): void {
+  model.constants.forEach((constant, i) => {
+    const show = ({ dtype, shape }: Pick<StoredTensor, "dtype" | "shape">) =>
+      `${dtype} [${shape}]`;
+    const [expected, found] = [
+      show(storedType(constant.type)),
+      show(listed[i]),
+    ];
+    if (expected !== found) {
+      throw damaged(file, `${expected} for "${constant.name}"`, found);
+    }
+  });
 }
 
 /** Every page of every constant against `__tree`; names the page that differs. */

@@ -53,7 +53,9 @@ const dtypeBytes: Record<string, number> = {
 
 /** Packs tensors, in order, and metadata into one file. */
 export function writeSafetensors(file: SafetensorsFile): Uint8Array {
-  const entries: Record<string, unknown> = { __metadata__: file.metadata };
+  // Without a prototype, so that every name is a key like any other.
+  const entries: Record<string, unknown> = Object.create(null);
+  entries.__metadata__ = file.metadata;
   const pieces: Uint8Array[] = [];
   let at = 0;
   const add = (

@@ -1,10 +1,10 @@
 /**
  * Checks a model against the rules of the protocol and of the IR, before anything is emitted or believed.
  *
- * Every rule that a contract relies on is refused here with a name, so that a bundle that loads can be
- * registered. It trusts nothing in the model.
+ * Every rule on which a dispute relies is refused here with a name, so that no node of a bundle that loads has a
+ * void descriptor. How much an output may hold is the market's own rule. It trusts nothing in the model.
  */
-import { ChainLearnError, treeHeight } from "../fpvm/mod.ts";
+import { ChainLearnError, LEAF_BYTES, treeHeight } from "../fpvm/mod.ts";
 import { MAX_OPERANDS, MAX_TENSOR_HEIGHT } from "./descriptor.ts";
 import { byteLength, elementCount, type TensorType } from "./ir.ts";
 import type { Model, Node } from "./model.ts";
@@ -12,6 +12,8 @@ import { verifyKernel } from "./verify.ts";
 
 /** Most iterations, nodes, slots or constants a model may declare; see `ITERATIONS` in ranges.ts. */
 const MAX_COUNT = 2 ** 31 - 1;
+/** Inputs and outputs have 2-byte counts in the model root. */
+const MAX_PORTS = 2 ** 16 - 1;
 
 class Checker {
   constructor(private readonly model: Model) {}
@@ -22,11 +24,11 @@ class Checker {
     );
   }
 
-  count(what: string, value: number, least = 1): void {
-    if (!Number.isSafeInteger(value) || value < least || value > MAX_COUNT) {
+  count(what: string, value: number, least = 1, most = MAX_COUNT): void {
+    if (!Number.isSafeInteger(value) || value < least || value > most) {
       this.fail(
         what,
-        `a whole number in ${least} .. ${MAX_COUNT}`,
+        `a whole number in ${least} .. ${most}`,
         String(value),
       );
     }
@@ -72,12 +74,15 @@ function checkTensors(model: Model, check: Checker): void {
 }
 
 function checkHeight(check: Checker, what: string, type: TensorType): void {
-  if (type.shape.some((n) => !Number.isSafeInteger(n) || n < 0)) {
-    check.fail(what, "whole, non-negative dimensions", `[${type.shape}]`);
+  const sizes = [...type.shape, ...(type.layout ?? []).map((f) => f.size)];
+  if (sizes.some((n) => !Number.isSafeInteger(n) || n < 0)) {
+    check.fail(what, "whole, non-negative dimensions", `[${sizes}]`);
   }
-  const height = treeHeight(byteLength(type));
-  if (!(height <= MAX_TENSOR_HEIGHT)) {
-    check.fail(what, "at most 2 GiB", `${byteLength(type)} bytes`);
+  const bytes = byteLength(type);
+  if (
+    !Number.isSafeInteger(bytes) || treeHeight(bytes) > MAX_TENSOR_HEIGHT
+  ) {
+    check.fail(what, "at most 2 GiB", `${bytes} bytes`);
   }
 }
 
@@ -116,9 +121,16 @@ function checkNode(model: Model, node: Node, i: number, check: Checker): void {
       show(model.slots[node.result].type),
     );
   }
+  // A leaf program gives one leaf; nothing emits programs that give longer results at once.
+  const bytes = byteLength(model.slots[node.result].type);
+  if (node.whole && bytes > LEAF_BYTES) {
+    check.fail(`${what} whole`, `at most ${LEAF_BYTES} bytes`, String(bytes));
+  }
   node.operands.forEach((ref, j) => {
     if (ref.kind === "weights_table") {
-      if (byteLength(kernel.operands[j]) !== 32 * model.constants.length) {
+      if (
+        byteLength(kernel.operands[j]) !== LEAF_BYTES * model.constants.length
+      ) {
         check.fail(
           `${what} operand ${j}`,
           "the table of all constants' roots",
@@ -139,6 +151,8 @@ function checkNode(model: Model, node: Node, i: number, check: Checker): void {
   });
 }
 
+const isScale = (x: number) => Number.isFinite(x) && x !== 0;
+
 function checkPorts(model: Model, check: Checker): void {
   for (const port of [...model.inputs, ...model.outputs]) {
     check.index(`slot of "${port.name}"`, port.slot, model.slots.length);
@@ -149,15 +163,16 @@ function checkPorts(model: Model, check: Checker): void {
   check.distinct("output names", model.outputs.map((o) => o.name));
   for (const input of model.inputs) {
     const bytes = byteLength(model.slots[input.slot].type);
-    if (input.role !== "data" && bytes !== 32) {
+    if (input.role !== "data" && bytes !== LEAF_BYTES) {
       check.fail(
         `${input.role} input "${input.name}"`,
-        "32 bytes",
+        `${LEAF_BYTES} bytes`,
         String(bytes),
       );
     }
-    if (input.accepts.kind === "image") {
-      const { height, width, channels } = input.accepts;
+    const { accepts } = input;
+    if (accepts.kind === "image") {
+      const { height, width, channels } = accepts;
       if (bytes !== height * width * channels) {
         check.fail(
           `image input "${input.name}"`,
@@ -165,6 +180,12 @@ function checkPorts(model: Model, check: Checker): void {
           String(bytes),
         );
       }
+    } else if (accepts.scale !== undefined && !isScale(accepts.scale)) {
+      check.fail(
+        `scale of input "${input.name}"`,
+        "a number that is not 0",
+        String(accepts.scale),
+      );
     }
   }
   for (const output of model.outputs) {
@@ -175,10 +196,10 @@ function checkPorts(model: Model, check: Checker): void {
         String(output.slot),
       );
     }
-    if (!Number.isFinite(output.scale)) {
+    if (!isScale(output.scale)) {
       check.fail(
         `scale of output "${output.name}"`,
-        "a number",
+        "a number that is not 0",
         String(output.scale),
       );
     }
@@ -191,13 +212,17 @@ export function validateModel(model: Model): void {
   check.count("nodes", model.nodes.length);
   check.count("constants", model.constants.length);
   check.count("slots", model.slots.length);
-  check.count("outputs", model.outputs.length);
+  check.count("outputs", model.outputs.length, 1, MAX_PORTS);
+  check.count("inputs", model.inputs.length, 0, MAX_PORTS);
   const { schedule, kept, stopSlot } = model;
-  check.count(
-    "iterations",
-    schedule.kind === "fixed" ? schedule.iterations : schedule.max,
-  );
-  if (!(kept >= 1 && (kept & (kept - 1)) === 0)) {
+  const iterations = schedule.kind === "fixed"
+    ? schedule.iterations
+    : schedule.max;
+  check.count("iterations", iterations);
+  const steps = iterations * model.nodes.length + 1;
+  check.count("steps", steps, 1, Number.MAX_SAFE_INTEGER);
+  check.count("kept slots", kept);
+  if ((kept & (kept - 1)) !== 0) {
     check.fail("kept slots", "a power of two", String(kept));
   }
   let width = 1;
@@ -211,10 +236,10 @@ export function validateModel(model: Model): void {
   checkPorts(model, check);
   if (stopSlot !== undefined) {
     check.index("stop slot", stopSlot, model.slots.length);
-    if (byteLength(model.slots[stopSlot].type) > 32) {
+    if (byteLength(model.slots[stopSlot].type) > LEAF_BYTES) {
       check.fail(
         "stop slot",
-        "at most 32 bytes",
+        `at most ${LEAF_BYTES} bytes`,
         show(model.slots[stopSlot].type),
       );
     }
