@@ -29,7 +29,6 @@ export function readWindows(
   const strides = list("strides", 1);
   const dilations = list("dilations", 1);
   const pads = list("pads", 0, 2 * rank);
-  const autoPad = context.string("auto_pad", "NOTSET") || "NOTSET";
   const positive = [...kernel, ...strides, ...dilations];
   if (kernel.length !== rank || positive.some((n) => n < 1 || n > 2 ** 24)) {
     context.fail(
@@ -44,50 +43,91 @@ export function readWindows(
     context.fail("pads of 0 or more", `[${pads}]`);
   }
   return spatial.map((size, i) => {
-    const [stride, dilation] = [strides[i], dilations[i]];
-    const span = dilation * (kernel[i] - 1) + 1;
-    let [before, after] = [pads[i], pads[i + rank]];
-    if (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER") {
-      const covered = (Math.ceil(size / stride) - 1) * stride + span;
-      const total = Math.max(covered - size, 0);
-      const small = Math.floor(total / 2);
-      before = autoPad === "SAME_UPPER" ? small : total - small;
-      after = total - before;
-    } else if (autoPad === "VALID") {
-      before = after = 0;
-    } else if (autoPad !== "NOTSET") {
-      context.fail("auto_pad NOTSET, SAME_UPPER, SAME_LOWER or VALID", autoPad);
-    }
-    if (roundUp) {
-      // One more place where it starts inside the input or the padding before it.
-      const rest = size + before + after - span;
-      const most = Math.ceil(rest / stride) + 1;
-      const starts = (most - 1) * stride < size + before;
-      const last = starts ? most : most - 1;
-      after = Math.max(after, (last - 1) * stride + span - size - before);
-    }
-    if (span > size + before + after) {
-      context.fail(
-        `a window within the padded input of ${size + before + after}`,
-        `${span} elements`,
-      );
-    }
-    // Padding of more than a window would let a small file ask for any amount of work.
-    const places = Math.floor((size + before + after - span) / stride) + 1;
-    if (places > 4 * size + 64) {
-      context.fail(
-        `pads in proportion to the input of ${size}`,
-        `${places} windows`,
-      );
-    }
+    const dilation = dilations[i];
+    const axis = {
+      size,
+      span: dilation * (kernel[i] - 1) + 1,
+      stride: strides[i],
+    };
+    const given: [number, number] = [pads[i], pads[i + rank]];
+    const [before, auto] = autoPads(context, axis, given);
+    const after = roundUp ? coverLast(axis, before, auto) : auto;
+    checkPlaces(context, axis, before + after);
     return {
       size: kernel[i],
-      stride,
+      stride: axis.stride,
       dilation,
       padBefore: before,
       padAfter: after,
     };
   });
+}
+
+/** One spatial axis: its size, what a window spans of it, and how far windows are apart. */
+interface Axis {
+  readonly size: number;
+  readonly span: number;
+  readonly stride: number;
+}
+
+/** The padding that auto_pad asks for, else what is given. */
+function autoPads(
+  context: NodeContext,
+  { size, span, stride }: Axis,
+  given: [number, number],
+): [number, number] {
+  const mode = context.string("auto_pad", "NOTSET") || "NOTSET";
+  const covered = (Math.ceil(size / stride) - 1) * stride + span;
+  const total = Math.max(covered - size, 0);
+  const small = Math.floor(total / 2);
+  switch (mode) {
+    case "NOTSET":
+      return given;
+    case "VALID":
+      return [0, 0];
+    case "SAME_UPPER":
+      return [small, total - small];
+    case "SAME_LOWER":
+      return [total - small, small];
+    default:
+      return context.fail(
+        "auto_pad NOTSET, SAME_UPPER, SAME_LOWER or VALID",
+        mode,
+      );
+  }
+}
+
+/** Padding behind for ceil_mode: one more window where it starts inside the input or before it. */
+function coverLast(
+  { size, span, stride }: Axis,
+  before: number,
+  after: number,
+): number {
+  const most = Math.ceil((size + before + after - span) / stride) + 1;
+  const starts = (most - 1) * stride < size + before;
+  const last = starts ? most : most - 1;
+  return Math.max(after, (last - 1) * stride + span - size - before);
+}
+
+/** Refuses windows that do not fit, and padding by which a small file could ask for any amount of work. */
+function checkPlaces(
+  context: NodeContext,
+  { size, span, stride }: Axis,
+  padding: number,
+): void {
+  if (span > size + padding) {
+    context.fail(
+      `a window within the padded input of ${size + padding}`,
+      `${span} elements`,
+    );
+  }
+  const places = Math.floor((size + padding - span) / stride) + 1;
+  if (places > 4 * size + 64) {
+    context.fail(
+      `pads in proportion to the input of ${size}`,
+      `${places} windows`,
+    );
+  }
 }
 
 /** [N, C, ...spatial] to [N, ...spatial, C]. */
