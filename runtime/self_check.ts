@@ -8,10 +8,11 @@ import {
   byteLength,
   type Commitment,
   dtypes,
+  type TensorType,
   verifyKernel,
 } from "../compiler/mod.ts";
 import { ChainLearnError, LEAF_BYTES } from "../fpvm/mod.ts";
-import { type Executor, resetSlots } from "./executor.ts";
+import { type Executor, isStopped, resetSlots } from "./executor.ts";
 import { nodeInVm } from "./vm.ts";
 import { weightsTable } from "./weights_table.ts";
 
@@ -59,7 +60,7 @@ function sampledLeaves(
 
 /**
  * Runs the model on `executor` and every compared leaf in the machine; throws naming node and leaf where they
- * differ. `progress` is called after every node.
+ * differ. A model whose request chooses the iterations runs once. `progress` is called after every step.
  */
 export async function selfCheck(
   commitment: Commitment,
@@ -68,9 +69,12 @@ export async function selfCheck(
   progress?: (done: number, total: number) => void,
 ): Promise<SelfCheck> {
   const { model } = commitment;
+  const { nodes, schedule } = model;
+  const iterations = schedule.kind === "fixed" ? schedule.iterations : 1;
   const work = model.kernels.map((kernel) => verifyKernel(kernel).work.total);
   const whole =
-    model.nodes.reduce((sum, n) => sum + work[n.kernel], 0) <= WHOLE_MODEL_WORK;
+    iterations * nodes.reduce((n, { kernel }) => n + work[kernel], 0) <=
+      WHOLE_MODEL_WORK;
   const table = weightsTable(model);
   // A node may write a slot that it reads: the machine gets what the slots held before it.
   const before = model.slots.map((slot) =>
@@ -79,41 +83,52 @@ export async function selfCheck(
   resetSlots(model, inputs, before);
   let [leaves, steps] = [0, 0];
   await executor.run(inputs, {
-    iterations: 1,
-    onNode(_, index, slots) {
-      const node = model.nodes[index];
-      const vm = nodeInVm(commitment, index, 0, before, table);
-      const result = slots[node.result];
-      const { shape, dtype } = model.slots[node.result].type;
-      const rowBytes = (shape.at(-1) ?? 1) * dtypes[dtype].bytes;
+    iterations,
+    onNode(step, index, slots) {
+      if (isStopped(model, before)) return;
+      const { result } = nodes[index];
+      const iteration = Math.floor(step / nodes.length);
+      const vm = nodeInVm(commitment, index, iteration, before, table);
       const compared = whole
         ? Array.from({ length: vm.leaves }, (_, i) => i)
-        : sampledLeaves(vm.leaves, rowBytes, index + 1);
+        : sampledLeaves(
+          vm.leaves,
+          rowBytes(model.slots[result].type),
+          step + 1,
+        );
       for (const leaf of compared) {
         const run = vm.run(leaf);
         steps += run.steps;
-        const expected = result.subarray(
-          LEAF_BYTES * leaf,
-          LEAF_BYTES * (leaf + 1),
-        );
-        if (
-          !expected.every((b, i) => b === run.leaf[i]) ||
-          run.leaf.subarray(expected.length).some((b) => b !== 0)
-        ) {
-          throw new ChainLearnError(
-            `Self-check failed in leaf ${leaf} of node "${node.name}": expected ${expected.toHex()} as on ${executor.device}, found ${run.leaf.toHex()} in the machine`,
-            {
-              exitCode: 1,
-              hint:
-                "This is a defect of the compiler: do not stake on this model, report it",
-            },
-          );
-        }
+        compareLeaf(nodes[index].name, leaf, run.leaf, slots[result], executor);
       }
       leaves += compared.length;
-      before[node.result] = result.slice();
-      progress?.(index + 1, model.nodes.length);
+      before[result] = slots[result].slice();
+      progress?.(step + 1, iterations * nodes.length);
     },
   });
   return { leaves, steps, whole };
+}
+
+const rowBytes = ({ shape, dtype }: TensorType) =>
+  (shape.at(-1) ?? 1) * dtypes[dtype].bytes;
+
+/** Throws unless the machine's leaf is the result's, and zero beyond its end. */
+function compareLeaf(
+  node: string,
+  leaf: number,
+  found: Uint8Array,
+  result: Uint8Array,
+  { device }: Executor,
+): void {
+  const expected = new Uint8Array(LEAF_BYTES);
+  expected.set(result.subarray(LEAF_BYTES * leaf, LEAF_BYTES * (leaf + 1)));
+  if (expected.every((byte, i) => byte === found[i])) return;
+  throw new ChainLearnError(
+    `Self-check failed in leaf ${leaf} of node "${node}": expected ${expected.toHex()} as on ${device}, found ${found.toHex()} in the machine`,
+    {
+      exitCode: 1,
+      hint:
+        "This is a defect of the compiler: do not stake on this model, report it",
+    },
+  );
 }
