@@ -70,23 +70,38 @@ contract MoneyHandler is MarketFixture {
         pass(1);
     }
 
+    /// Opens up to three disputes beside each other.
     function challenge(uint256 seed, uint16 transactions) external {
         bytes32 id = someRequest(seed, RequestStatus.Revealed);
         if (id == bytes32(0)) return;
-        vm.prank(someone(seed >> 8));
-        disputes.push(market.openDispute{value: 0.2 ether}(id, bytes32(nonce++)));
-        paidIn += 0.2 ether;
-        game.setTransactions(disputes[disputes.length - 1], transactions);
+        for (uint256 i = 0; i <= seed % 3; i++) {
+            vm.prank(someone((seed >> 8) + i));
+            bytes32 disputeId = market.openDispute{value: 0.2 ether}(id, bytes32(nonce++));
+            disputes.push(disputeId);
+            paidIn += 0.2 ether;
+            game.setTransactions(disputeId, transactions);
+        }
+    }
+
+    /// An open dispute whose submission stands in `status`.
+    function someDispute(uint256 seed, SubmissionStatus status) internal view returns (bytes32) {
+        uint256 count = disputes.length;
+        for (uint256 i = 0; i < count; i++) {
+            bytes32 id = disputes[(seed % count + i) % count];
+            Dispute memory d = market.getDispute(id);
+            if (d.status != DisputeStatus.Open) continue;
+            if (market.getSubmission(d.submissionId).status == status) return id;
+        }
+        return bytes32(0);
     }
 
     function decide(uint256 seed, bool challengerWon) external {
-        if (disputes.length == 0) return;
-        game.resolve(disputes[seed % disputes.length], challengerWon);
+        game.resolve(someDispute(seed, SubmissionStatus.Revealed), challengerWon);
         if (challengerWon) falls++;
     }
 
     function settle(uint256 seed) external {
-        if (disputes.length > 0) market.settleDispute(disputes[seed % disputes.length]);
+        market.settleDispute(someDispute(seed, SubmissionStatus.Fallen));
     }
 
     function end(uint256 seed, uint256 how) external {
@@ -176,18 +191,18 @@ contract MarketMoneyTest is Test {
         for (uint256 round = 0; round < 2; round++) {
             handler.ask(round, 5, 7);
             handler.submit(round, true);
-            handler.challenge(3, 4);
-            handler.challenge(4, 5);
-            handler.decide(2 * round, round == 0);
+            handler.challenge(5, 4);
             if (round == 0) {
-                handler.settle(1);
+                handler.decide(0, true);
+                handler.settle(0);
                 handler.submit(0, false);
+                handler.wait_(650, 1 gwei);
+                handler.end(0, 1);
             } else {
-                handler.decide(3, false);
+                for (uint256 i = 0; i < 3; i++) handler.decide(i, false);
+                handler.wait_(650, 1 gwei);
+                handler.end(0, 0);
             }
-            handler.wait_(650, 1 gwei);
-            if (round == 1) handler.end(0, 0);
-            else handler.end(0, 1);
         }
         handler.pull(0);
         handler.force(9);
