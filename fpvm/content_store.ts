@@ -1,11 +1,12 @@
 /**
  * Where the bytes behind a grafted root come from, keyed by (root, height).
  *
- * The store is synchronous: whatever a run needs is fetched from files or networks before it. A store
- * is trusted to return the bytes it was asked for; the memory checks them only where it hashes all of them.
+ * The store is synchronous: whatever a run needs is fetched from files or networks before it. Memory takes
+ * no store's word for its bytes: it hashes them once per array and key, before the first of them is used.
  */
 
-import { tensorRoot, treeHeight } from "./tree.ts";
+import { ChainLearnError } from "./errors.ts";
+import { LEAF_BYTES, tensorRoot, treeHeight } from "./tree.ts";
 
 /** Bytes of committed subtrees by key. */
 export interface ContentStore {
@@ -21,14 +22,54 @@ export function contentKey(root: Uint8Array, height: number): string {
   return `0x${root.toHex()}/${height}`;
 }
 
+/** Keys under which arrays of bytes were hashed. */
+const hashedKeys = new WeakMap<Uint8Array, Set<string>>();
+
+function rememberHashed(bytes: Uint8Array, key: string): void {
+  const keys = hashedKeys.get(bytes);
+  if (keys === undefined) hashedKeys.set(bytes, new Set([key]));
+  else keys.add(key);
+}
+
+/** Error for content whose bytes are not what its key says. */
+export function wrongContent(key: string, found: string): ChainLearnError {
+  return new ChainLearnError(
+    `Cannot open grafted memory: expected content of root and height ${key}, found ${found}`,
+  );
+}
+
+/**
+ * Checks that bytes are what a key says; hashes them unless this very array was hashed before.
+ *
+ * @throws ChainLearnError naming the key and what the bytes are.
+ */
+export function verifyContent(
+  bytes: Uint8Array,
+  root: Uint8Array,
+  height: number,
+): void {
+  const key = contentKey(root, height);
+  if (hashedKeys.get(bytes)?.has(key)) return;
+  if (bytes.length > LEAF_BYTES * 2 ** height) {
+    throw wrongContent(key, `${bytes.length} bytes`);
+  }
+  const found = tensorRoot(bytes, height);
+  if (found.toHex() !== root.toHex()) {
+    throw wrongContent(key, `bytes of root 0x${found.toHex()}`);
+  }
+  rememberHashed(bytes, key);
+}
+
 /** A content store in memory. */
 export class MemoryContentStore implements ContentStore {
   readonly #bytesByKey = new Map<string, Uint8Array>();
 
-  /** Keeps `bytes` (not copied) as the subtree of that height and returns its root. */
+  /** Keeps `bytes` (not copied; do not write to them) as the subtree of that height and returns its root. */
   put(bytes: Uint8Array, height = treeHeight(bytes.length)): Uint8Array {
     const root = tensorRoot(bytes, height);
-    this.#bytesByKey.set(contentKey(root, height), bytes);
+    const key = contentKey(root, height);
+    this.#bytesByKey.set(key, bytes);
+    rememberHashed(bytes, key);
     return root;
   }
 

@@ -6,8 +6,12 @@
  * order, which is little-endian wherever this runs.
  */
 
-import { contentKey, type ContentStore } from "./content_store.ts";
-import { ChainLearnError } from "./errors.ts";
+import {
+  contentKey,
+  type ContentStore,
+  verifyContent,
+  wrongContent,
+} from "./content_store.ts";
 import { hashPair, MerkleTree, tensorRoot, zeroHash } from "./tree.ts";
 
 /** Height of a page's subtree: 128 leaves, 4 KiB. */
@@ -60,18 +64,15 @@ export class Content {
     return this.#bytes !== undefined && offset >= this.#bytes.length;
   }
 
-  /** @throws ChainLearnError naming the key where the store does not have it. */
+  /** @throws ChainLearnError naming the key where the store does not have it or has other bytes. */
   bytes(): Uint8Array {
     if (this.#bytes !== undefined) return this.#bytes;
     const root = this.root!;
     const found = this.store?.get(root, this.height);
     if (found === undefined) {
-      throw new ChainLearnError(
-        `Cannot open grafted memory: expected content of root and height ${
-          contentKey(root, this.height)
-        } in the store, found none`,
-      );
+      throw wrongContent(contentKey(root, this.height), "none in the store");
     }
+    verifyContent(found, root, this.height);
     return this.#bytes = found;
   }
 
@@ -84,11 +85,11 @@ export class Content {
   #openTree(): MerkleTree {
     if (this.#tree !== undefined) return this.#tree;
     const tree = MerkleTree.ofBytes(this.bytes(), this.height);
+    // Bytes that were written to after they had been hashed.
     if (this.root !== null && this.root.toHex() !== tree.root.toHex()) {
-      throw new ChainLearnError(
-        `Cannot open grafted memory: expected content of root and height ${
-          contentKey(this.root, this.height)
-        }, found bytes of root 0x${tree.root.toHex()}`,
+      throw wrongContent(
+        contentKey(this.root, this.height),
+        `bytes of root 0x${tree.root.toHex()}`,
       );
     }
     return this.#tree = tree;

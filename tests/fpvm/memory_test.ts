@@ -154,13 +154,55 @@ Deno.test("Memory: neighbours of a small unopened graft can be read and written"
   assert(error.message.includes(unknown.toHex()), error.message);
 });
 
-Deno.test("Memory: content that is not what its key says never gives a wrong hash", () => {
+Deno.test("Memory: content that is not what its key says is refused at the first touch", () => {
   const bytes = new Random(5).bytes(5000);
-  const store: ContentStore = { get: () => bytes.slice(0, 4999) };
-  const memory = new Memory(store);
-  memory.graft(0x80000000, 8, tensorRoot(bytes, 8));
-  memory.store32(0x80000000, 1);
-  assertThrows(() => memory.root(), ChainLearnError, "found bytes of root");
+  const root = tensorRoot(bytes, 8);
+  const changed = bytes.slice();
+  changed[4999] ^= 1;
+  const wrong: [Uint8Array, string][] = [
+    [bytes.slice(0, 4999), "found bytes of root"],
+    [changed, "found bytes of root"],
+    [new Uint8Array(8193), "found 8193 bytes"],
+  ];
+  for (const [content, message] of wrong) {
+    const memory = new Memory({ get: () => content });
+    memory.graft(0x80000000, 8, root);
+    assertEquals(memory.subtreeRoot(0x80000000, 8), root);
+    for (const touch of ["load32", "leaf", "path"] as const) {
+      const error = assertThrows(
+        () => memory[touch](0x80000000),
+        ChainLearnError,
+        message,
+      );
+      assert(error.message.includes(`0x${root.toHex()}/8`), error.message);
+    }
+    assertThrows(() => memory.store32(0x80000000, 1), ChainLearnError, message);
+    assertEquals(memory.subtreeRoot(0x80000000, 8), root);
+  }
+});
+
+Deno.test("Memory: a store's bytes are hashed under each key once, however many memories read them", () => {
+  const bytes = new Random(6).bytes(2 ** 20);
+  const root = tensorRoot(bytes);
+  let asked = 0;
+  const store: ContentStore = {
+    get: () => {
+      asked++;
+      return bytes;
+    },
+  };
+  const touch = (at: Uint8Array) => {
+    const memory = new Memory(store);
+    memory.graft(0x80000000, 15, at);
+    return memory.load32(0x80000000);
+  };
+  const first = touch(root);
+  // A second hash would notice.
+  bytes[2 ** 20 - 1] ^= 1;
+  assertEquals(touch(root), first);
+  assertEquals(asked, 2);
+  const otherKey = new Random(7).bytes(32);
+  assertThrows(() => touch(otherKey), ChainLearnError, "found bytes of root");
 });
 
 Deno.test("Memory: what is saved can be grafted again, several times, unchanged", () => {
