@@ -4,7 +4,8 @@
  * A stack trace is printed with --debug only. Errors that are not ours (a full disk, a broken pipe) are put in the same
  * form and count as the environment's.
  */
-import { ChainLearnError } from "../fpvm/mod.ts";
+// The file itself, not the folder's mod.ts: every start of the command line loads it.
+import { ChainLearnError } from "../fpvm/errors.ts";
 import { paint } from "./terminal.ts";
 
 let debug = false;

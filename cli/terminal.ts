@@ -4,7 +4,7 @@
  * Answers go to standard output, everything that only accompanies them to standard error. Colors and progress bars
  * are off when the stream is not a terminal or NO_COLOR is set.
  */
-import { SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 
 const colored = () => !Deno.noColor && Deno.stderr.isTerminal();
 
@@ -99,25 +99,34 @@ export interface Progress {
   stop(): void;
 }
 
-/** Shows a bar once the work has taken half a second. */
+/** Shows a bar once the work has taken half a second; what draws it is loaded only then, for a fast start. */
 export function progressBar(title: string): Progress {
   if (!Deno.stderr.isTerminal()) return { update() {}, stop() {} };
   const started = performance.now();
   let bar: SingleBar | undefined;
+  let wanted = false;
+  const load = async (done: number, total: number) => {
+    wanted = true;
+    const { SingleBar } = await import("cli-progress");
+    if (!wanted) return;
+    bar = new SingleBar({
+      format: `${title} {bar} {percentage}% | {eta_formatted}`,
+      clearOnComplete: true,
+    });
+    bar.start(total, done);
+  };
   return {
     update(done, total) {
-      if (!bar && performance.now() - started > 500 && done < total) {
-        bar = new SingleBar({
-          format: `${title} {bar} {percentage}% | {eta_formatted}`,
-          clearOnComplete: true,
-        });
-        bar.start(total, done);
-      }
+      if (
+        !wanted && performance.now() - started > 500 && done < total
+      ) load(done, total);
       bar?.setTotal(total);
       bar?.update(done);
     },
     stop() {
+      wanted = false;
       bar?.stop();
+      bar = undefined;
     },
   };
 }
