@@ -16,6 +16,7 @@ import {
   Execution,
   type FaultWish,
   findFault,
+  type Liar,
   type LocalChain,
   type LocalParty,
   parseFaultWish,
@@ -203,7 +204,7 @@ async function act(
     executor,
     wish,
     draw,
-    (lie) => answerText(commitment, lie.outputs) !== truthful,
+    (lie) => isTelling(stage, side, lie),
   );
   const honest: Contestant = { account: stage.honest, party: new Party(truth) };
   const liar: Contestant = {
@@ -225,6 +226,20 @@ async function act(
   const game = await playDispute(chain, requestId, sides, side);
   stage.tell(verdict(commitment, game));
   return game;
+}
+
+/** Whether a lie shows all phases of the game, and a submitter's another label. */
+function isTelling(
+  { commitment, truth }: Stage,
+  side: PlayedDispute["liar"],
+  { fault, party }: Liar,
+): boolean {
+  const { descriptors } = commitment;
+  const { resultHeight } = descriptors[fault.step % descriptors.length];
+  const text = (execution: Execution) =>
+    answerText(commitment, execution.outputs);
+  return resultHeight > 0 &&
+    (side === "challenger" || text(party.execution) !== text(truth));
 }
 
 /** Waits for the challenge period to end and reads the final answer from the chain. */

@@ -42,7 +42,7 @@ export async function findFault(
   executor: Executor,
   wish: FaultWish,
   draw: Draw,
-  prefer: (lie: Execution) => boolean = () => true,
+  prefer: (liar: Liar) => boolean = () => true,
 ): Promise<Liar> {
   const { commitment, terms, nodeSteps, steps } = honest;
   const truth = honest.stateRoot(steps).toHex();
@@ -58,7 +58,7 @@ export async function findFault(
     const party = await faultyParty(commitment, terms, executor, fault);
     if (party.execution.stateRoot(steps).toHex() !== truth) {
       found = { fault, party };
-      if (prefer(party.execution)) return found;
+      if (prefer(found)) return found;
     }
   }
   if (found) return found;
