@@ -78,7 +78,7 @@ class FunctionCode {
     this.indexOf = new Map(blocks.map(({ start }, i) => [start, i]));
   }
 
-  /** Returns with the address on top of the stack popped by `pushPc`'s caller into pc and nextPc. */
+  /** Returns to the host with these values as pc and nextPc; `isInside`: not at the end of a block. */
   leave(pushPc: () => void, pushNextPc: () => void, isInside: boolean): void {
     const { code } = this;
     code.i32(0);

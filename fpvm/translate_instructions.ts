@@ -1,8 +1,8 @@
 /**
  * What each instruction becomes in WebAssembly: one row per instruction, the counterpart of instructions.ts.
  *
- * Rows work on a block's registers in local variables. Anything that traps, misses a page or does both
- * leaves through `leaveIf` before it changes something; `step` then executes the instruction. Control flow and
+ * Rows work on a block's registers in local variables. What would trap, or misses its page, leaves
+ * through `leaveIf` before it changes anything; `step` then executes it. Control flow and
  * the order of a branch and its delay slot belong to translate_function.ts.
  */
 
@@ -139,7 +139,7 @@ const alu = {
   seh: extend("i32.extend16_s"),
 } satisfies Record<NameOfKind<"alu">, Emit>;
 
-/** Leaves where the signs of `value` differ from those of both operands, both pushed by the caller. */
+/** Leaves where two pushed words both have their sign bit set: where `value` overflowed; else pushes it. */
 function leaveOnOverflow(b: BlockCode): void {
   b.code.op("i32.and").i32(0).op("i32.lt_s");
   b.leaveIf();
