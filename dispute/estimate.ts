@@ -9,13 +9,13 @@ import type { Rounds } from "./local_game.ts";
 
 /** Whole transactions of either side, gas; measured on fashion_cnn, rounded up. */
 export const moveGas = {
-  open: 190_000,
-  reveal: 95_000,
-  post: 75_000,
-  answer: 75_000,
-  openNode: 120_000,
-  openLeaf: 190_000,
-  arbitrate: 130_000,
+  open: 165_000,
+  reveal: 60_000,
+  post: 60_000,
+  answer: 56_000,
+  openNode: 105_000,
+  openLeaf: 135_000,
+  arbitrate: 210_000,
 } as const;
 
 /** Operations of a kernel per second on one thread of the CPU engine; a cautious figure. */
