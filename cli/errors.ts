@@ -5,7 +5,7 @@
  * form and count as the environment's.
  */
 // The file itself, not the folder's mod.ts: every start of the command line loads it.
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { paint } from "./terminal.ts";
 
 let debug = false;

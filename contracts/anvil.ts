@@ -3,7 +3,7 @@
  *
  * It only owns the process; clients and accounts are the caller's matter.
  */
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { foundryBinary } from "./npm_binary.ts";
 
 /** How the chain is set up. */

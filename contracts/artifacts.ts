@@ -5,7 +5,7 @@
  * sources again and compares. Nothing here compiles.
  */
 import type { Abi, Hex } from "viem";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import index from "./artifacts/index.ts";
 import type { Artifact } from "./build.ts";
 

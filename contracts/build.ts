@@ -8,7 +8,7 @@
  */
 import solc from "solc";
 import type { Abi, Hex } from "viem";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 
 /** What a deployment and a client need of one compiled contract. */
 export interface Artifact {

@@ -5,7 +5,7 @@
  * contracts and needs a checkout; nothing that users run comes here.
  */
 import { fileURLToPath } from "node:url";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { foundryBinary } from "./npm_binary.ts";
 
 /** One test of a run. */

@@ -4,7 +4,7 @@
  * Pure, and complete: whoever has a dispute's events can continue it without asking the chain for anything else.
  */
 import { decodeEventLog, type Hex, keccak256, slice } from "viem";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { gameAbi } from "./game_abi.ts";
 import {
   type DisputeView,

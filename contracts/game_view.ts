@@ -15,7 +15,7 @@ import {
   size,
   slice,
 } from "viem";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { gameAbi } from "./game_abi.ts";
 
 /** What is fixed when a dispute opens: contracts/src/Types.sol. */

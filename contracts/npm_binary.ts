@@ -6,7 +6,7 @@
  * a package into its cache when one of its modules is imported; only then does resolving give a file.
  */
 import { fileURLToPath } from "node:url";
-import { ChainLearnError } from "../fpvm/errors.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 
 /** Version of the packages; `deno.json` pins the same one. */
 export const FOUNDRY_VERSION = "1.7.1";

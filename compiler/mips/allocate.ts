@@ -5,8 +5,11 @@
  * alive. When registers run out the cheapest in occurrences per length goes to memory, or is computed
  * anew where it is a small constant. $at, $k0 and $k1 carry spilled values to and from an instruction.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
-import type { FieldName, Fields } from "../../fpvm/mod.ts";
+import {
+  ChainLearnError,
+  type FieldName,
+  type Fields,
+} from "../../fpvm/mod.ts";
 import {
   FIRST_VIRTUAL,
   type Instr,

@@ -1,7 +1,7 @@
 /**
  * From a kernel to the machine code of one leaf: the passes of this folder, in order.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import type { Kernel } from "../ir.ts";
 import type { LeafProgram } from "../model.ts";
 import { allocate } from "./allocate.ts";

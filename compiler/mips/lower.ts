@@ -4,7 +4,7 @@
  * Loops are unrolled here, where index arithmetic folds; sums of sums share one accumulator, which is
  * exact because integer addition wraps. What comes out still has no registers and no order.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   type DType,
   dtypes,

@@ -4,7 +4,7 @@
  * Activations lie in the oracle-value region, constants in the model region (fpvm.md, "Memory"). A window
  * is aligned to its size, so the largest come first and no space is lost between them.
  */
-import { ChainLearnError } from "../../fpvm/errors.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import type { Expr, Kernel } from "../ir.ts";
 
 /** How an operand is committed: height of its tree, and whether it is a constant of the model. */
