@@ -112,3 +112,4 @@ export {
   revealProof,
   slotsSiblings,
 } from "./slots_proof.ts";
+export { foundryBinary } from "./npm_binary.ts";
