@@ -14,9 +14,11 @@ import {
 import { readers, writers } from "../../compiler/storage.ts";
 import { verifyKernel } from "../../compiler/verify.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
-import { randomKernel } from "../kernels.ts";
+import {
+  conformanceKernels,
+  randomKernel,
+} from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
-import { conformanceKernels } from "./conformance.ts";
 
 Deno.test("interpret: D17 gives every case of the conformance suite bit for bit", () => {
   for (

@@ -7,7 +7,7 @@ import {
   kernelToJson,
 } from "../../compiler/serialize.ts";
 import { verifyKernel } from "../../compiler/verify.ts";
-import { randomKernel } from "../kernels.ts";
+import { randomKernel } from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
 
 const SEED = 20260;

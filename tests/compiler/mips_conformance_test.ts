@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import type { Expr } from "../../compiler/ir.ts";
-import { conformanceKernels } from "./conformance.ts";
-import { runLeaves } from "./mips_machine.ts";
+import {
+  conformanceKernels,
+  runLeaves,
+} from "../../compiler/conformance/mod.ts";
 
 /** f32 operations that only move bits, which the machine can do. */
 const MOVES = ["f32.select", "i32.bits_of_f32", "f32.of_bits"];

@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { interpret } from "../../compiler/interpreter.ts";
-import { randomKernel } from "../kernels.ts";
+import { randomKernel, runLeaves } from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
-import { runLeaves } from "./mips_machine.ts";
 
 const SEED = 51_000;
 const COUNT = Number(Deno.env.get("COUNT") ?? 300);

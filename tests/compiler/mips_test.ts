@@ -16,7 +16,11 @@ import {
   softmax,
   wideMatmul,
 } from "./mips_kernels.ts";
-import { leafOperands, type LeafRun, runLeaves } from "./mips_machine.ts";
+import {
+  leafOperands,
+  type LeafRun,
+  runLeaves,
+} from "../../compiler/conformance/mod.ts";
 
 /** Runs every leaf against the interpreter; without computed counts the step bound is exact. */
 function check(kernel: Kernel, options: { exact?: boolean } = {}): LeafRun {

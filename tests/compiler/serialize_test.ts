@@ -6,7 +6,7 @@ import { printKernel } from "../../compiler/printer.ts";
 import { kernelFromJson, kernelToJson } from "../../compiler/serialize.ts";
 import { limits, verifyKernel } from "../../compiler/verify.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
-import { randomKernel } from "../kernels.ts";
+import { randomKernel } from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
 
 function denseKernel(): Kernel {

@@ -30,7 +30,7 @@ import {
   type TensorType,
 } from "../../compiler/mod.ts";
 import { Random } from "../random.ts";
-import { runWasm } from "./wasm_run.ts";
+import { runWasm } from "../../compiler/conformance/mod.ts";
 
 const narrow: DType[] = ["i8", "u8", "i16"];
 

@@ -5,10 +5,12 @@ import {
   type Kernel,
   printKernel,
 } from "../../compiler/mod.ts";
-import { randomKernel } from "../kernels.ts";
+import {
+  conformanceKernels,
+  randomKernel,
+  runWasm,
+} from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
-import { conformanceKernels } from "./conformance.ts";
-import { runWasm } from "./wasm_run.ts";
 
 Deno.test("compileWasm gives the bytes of the conformance suite", () => {
   for (

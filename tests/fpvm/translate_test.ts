@@ -17,12 +17,12 @@ import {
   runTranslated,
   stateHash,
   STATUS,
+  SYSCALL,
   tensorRoot,
   treeHeight,
   type VmState,
 } from "../../fpvm/mod.ts";
 import { matmul } from "../compiler/mips_kernels.ts";
-import { leafOperands } from "../compiler/mips_machine.ts";
 import { programState } from "../contracts/program.ts";
 import { Random } from "../random.ts";
 import vectors from "../vectors/vm.json" with { type: "json" };
@@ -330,6 +330,78 @@ Deno.test("runTranslated: touches more pages than it has frames", () => {
   }
 });
 
+Deno.test("runTranslated: load and save over several pages that it has in frames", () => {
+  const store = new MemoryContentStore();
+  const root = store.put(new Random(13).bytes(16_000), 9);
+  const pages = [0, 0x1000, 0x3000];
+  const rows = (name: InstructionName, base: number) =>
+    pages.map((imm, i): [InstructionName, Fields] => [
+      name,
+      { rt: 8 + i, rs: base, imm },
+    ]);
+  const touch = [...rows("lw", 16), ...rows("sw", 16)];
+  const code = words(
+    ...touch,
+    ["beq", { offset: 0 }],
+    ["sll"],
+    ...touch,
+    ["addiu", { rt: 2, rs: 20 }],
+    ["syscall"],
+    ...rows("lw", 16),
+    ["beq", { offset: 0 }],
+    ["sll"],
+    ...rows("lw", 16),
+    ["addiu", { rt: 8, rs: 8, imm: 1 }],
+    ...rows("sw", 16),
+    ["bne", { rs: 19, offset: -6 }],
+    ["addiu", { rt: 19, rs: 19, imm: -1 }],
+    ["addiu", { rt: 2, rs: 21 }],
+    ["syscall"],
+    ...rows("lw", 16),
+    ["addiu", { rt: 2, rs: 20 }],
+    ["addu", { rd: 6, rs: 22 }],
+    ["addu", { rd: 4, rs: 23 }],
+    ["syscall"],
+    ...rows("lw", 23),
+    ["addiu", { rt: 2, imm: 4001 }],
+    ["syscall"],
+  );
+  const state = machine({
+    code,
+    store,
+    registers: {
+      4: 0x4000_0000,
+      5: 9,
+      6: 0x1000_0020,
+      16: 0x4000_0000,
+      19: 2,
+      20: SYSCALL.load,
+      21: SYSCALL.save,
+      22: 0x1100_0000,
+      23: 0x8000_4000,
+    },
+    words: { 0x4000_0000: 1, 0x4000_1000: 2, 0x4000_3000: 3 },
+  });
+  state.memory.storeLeaf(0x1000_0020, root);
+  checkEveryStop(state, 80, "load and save");
+});
+
+Deno.test("runTranslated: V8 data that looks like the jump table is not taken for it", () => {
+  const code = words(
+    ["sw", { rt: 8, rs: 9 }],
+    ["beq", { offset: 0 }],
+    ["sll"],
+    ["jr", { rs: 10 }],
+    ["addiu", { rt: 11, rs: 11, imm: 1 }],
+  );
+  for (const target of [0x0100_0000, 0x0100_0004, 0x01ff_fffc]) {
+    for (const entry of [0x100, 0x101, 0x102, 0x200]) {
+      const registers = { 8: entry, 9: 0x0100_0000 + (target & 4), 10: target };
+      check(machine({ code, registers }), [100], `0x${target.toString(16)}`);
+    }
+  }
+});
+
 Deno.test("runTranslated: reads and writes around unopened grafts smaller than a page", () => {
   const unknown = new Random(4).bytes(32);
   const code = words(
@@ -405,7 +477,11 @@ Deno.test("runTranslated: leaf programs of a matmul, stopped anywhere", () => {
   const random = new Random(12);
   for (const transposed of [false, true]) {
     const kernel = matmul([2, 300, 40], { transposed });
-    const { code, worstSteps } = emitLeafProgram(kernel, leafOperands(kernel));
+    const operands = kernel.operands.map((type) => ({
+      height: treeHeight(byteLength(type)),
+      constant: false,
+    }));
+    const { code, worstSteps } = emitLeafProgram(kernel, operands);
     const store = new MemoryContentStore();
     const operandRoots = kernel.operands.map((type) =>
       store.put(random.bytes(byteLength(type)))

@@ -1,10 +1,10 @@
-/** Runs a compiled kernel in a memory of its own, for the tests of the WebAssembly target. */
-import { assertEquals } from "@std/assert";
-import { byteLength, compileWasm, type Kernel } from "../../compiler/mod.ts";
+/** Runs a kernel as WebAssembly in a memory of its own and watches what it writes. */
+import { ChainLearnError } from "../../fpvm/mod.ts";
+import { byteLength, compileWasm, type Kernel } from "../mod.ts";
 
 const PAGE = 65536;
 
-/** Runs a compiled kernel in parts; memory around and between tensors is poisoned. */
+/** Runs a compiled kernel in parts; memory around and between tensors is poisoned. Throws on a write outside the result. */
 export function runWasm(
   kernel: Kernel,
   operands: readonly Uint8Array[],
@@ -45,6 +45,14 @@ export function runWasm(
   }
   const found = bytes.slice(result, result + byteLength(kernel.result));
   bytes.set(before.subarray(result, result + found.length), result);
-  assertEquals(bytes, before, "wrote outside the result");
+  const stray = bytes.findIndex((byte, i) => byte !== before[i]);
+  if (stray >= 0) {
+    throw new ChainLearnError(
+      `Cannot run "${kernel.name}": expected writes to ${result} .. ${
+        result + found.length
+      }, found one to ${stray}`,
+      { exitCode: 1 },
+    );
+  }
   return found;
 }

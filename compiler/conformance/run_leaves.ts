@@ -1,14 +1,14 @@
 /**
- * Runs leaf programs on the reference machine for tests: every leaf, some past the end, poisoned padding.
+ * Runs a kernel's leaf program in the reference machine: every leaf, some past the end, poisoned padding.
  *
  * Operands are committed with 0xff in every byte that their tree has beyond their length, so that a
  * program whose result depends on padding is found out.
  */
-import { assertEquals } from "@std/assert";
-import { byteLength, type Kernel } from "../../compiler/ir.ts";
-import { emitLeafProgram, type LeafOperand } from "../../compiler/mips/mod.ts";
-import type { LeafProgram } from "../../compiler/model.ts";
+import { byteLength, type Kernel } from "../ir.ts";
+import { emitLeafProgram, type LeafOperand } from "../mips/mod.ts";
+import type { LeafProgram } from "../model.ts";
 import {
+  ChainLearnError,
   composeInitialState,
   MemoryContentStore,
   REGIONS,
@@ -33,7 +33,20 @@ export function leafOperands(kernel: Kernel): LeafOperand[] {
   }));
 }
 
-/** Runs the leaf program for every leaf of the result, or for the given ones. */
+const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
+
+function requireThat(ok: boolean, at: string, found: string): void {
+  if (ok) return;
+  throw new ChainLearnError(
+    `Cannot run ${at}: expected exit code 0 and zeros past the end, found ${found}`,
+    { exitCode: 1 },
+  );
+}
+
+/**
+ * Runs the leaf program for every leaf of the result, or for the given ones. Throws where it does not exit with code 0,
+ * or leaves a byte past the result's end that is not zero.
+ */
 export function runLeaves(
   kernel: Kernel,
   operands: readonly Uint8Array[],
@@ -64,19 +77,19 @@ export function runLeaves(
     });
     const taken = run(state, program.worstSteps + 1);
     const at = `leaf ${leaf} of "${kernel.name}"`;
-    assertEquals(state.status, STATUS.exited, `${at} does not exit`);
-    assertEquals(state.exitCode, 0, `${at} exits badly`);
+    const exited = state.status === STATUS.exited && state.exitCode === 0;
+    requireThat(exited, at, `status ${state.status}, code ${state.exitCode}`);
     const bytes = state.memory.leaf(REGIONS.output.base);
     if (leaf < count) {
       result.set(bytes, 32 * leaf);
       steps.push(taken);
     } else {
-      assertEquals(bytes, new Uint8Array(32), `${at} is not zero`);
+      requireThat(isZero(bytes), at, "other bytes past the last leaf");
     }
   }
   if (!leaves) {
     const tail = result.subarray(length);
-    assertEquals(tail, new Uint8Array(tail.length), "bytes past the end");
+    requireThat(isZero(tail), `"${kernel.name}"`, "other bytes in the last");
   }
   return { program, result: result.subarray(0, length), steps };
 }

@@ -15,12 +15,12 @@ import {
   ops,
   type Scalar,
   type Value,
-} from "../../compiler/mod.ts";
-import { ARRAYS, type ConformanceCase, EDGES } from "./conformance_case.ts";
-import { storageCases } from "./conformance_storage.ts";
-import { structureCases } from "./conformance_structure.ts";
+} from "../mod.ts";
+import { ARRAYS, type ConformanceCase, EDGES } from "./case.ts";
+import { storageCases } from "./storage_cases.ts";
+import { structureCases } from "./structure_cases.ts";
 
-export type { ConformanceCase } from "./conformance_case.ts";
+export type { ConformanceCase } from "./case.ts";
 
 /** Every case; with `float: false` those that a target without f32 can run. */
 export function conformanceKernels(

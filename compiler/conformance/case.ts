@@ -1,12 +1,7 @@
 /**
  * What a conformance case is, and the edge values that the cases are made of.
  */
-import {
-  f32ToBits,
-  type Kernel,
-  type Scalar,
-  type Value,
-} from "../../compiler/mod.ts";
+import { f32ToBits, type Kernel, type Scalar, type Value } from "../mod.ts";
 
 /** A kernel, what it reads, and the result bytes that every target gives. */
 export interface ConformanceCase {

@@ -2,20 +2,9 @@
  * Conformance of everything around operations: sums and their lanes, loops, extents, updates, layouts with
  * poisoned gaps, requantization.
  */
-import * as b from "../../compiler/mod.ts";
-import {
-  defineKernel,
-  f32FromBits,
-  f32ToBits,
-  type Scalar,
-} from "../../compiler/mod.ts";
-import {
-  ARRAYS,
-  bytesOf,
-  type ConformanceCase,
-  F32,
-  I32,
-} from "./conformance_case.ts";
+import * as b from "../mod.ts";
+import { defineKernel, f32FromBits, f32ToBits, type Scalar } from "../mod.ts";
+import { ARRAYS, bytesOf, type ConformanceCase, F32, I32 } from "./case.ts";
 
 /** One small kernel per rule. */
 export function structureCases(): ConformanceCase[] {

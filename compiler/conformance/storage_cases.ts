@@ -10,14 +10,8 @@ import {
   f32ToBits,
   load,
   operandsOf,
-} from "../../compiler/mod.ts";
-import {
-  ARRAYS,
-  bytesOf,
-  type ConformanceCase,
-  F32,
-  I32,
-} from "./conformance_case.ts";
+} from "../mod.ts";
+import { ARRAYS, bytesOf, type ConformanceCase, F32, I32 } from "./case.ts";
 
 function copyCase(
   from: DType,
@@ -131,8 +125,8 @@ function widenedF16(half: number): number {
   const exponent = magnitude >> 10;
   const mantissa = magnitude & 0x3ff;
   const value = exponent === 0
-    ? mantissa * 2 ** -24
-    : (mantissa + 1024) * 2 ** (exponent - 25);
+    ? mantissa / (1 << 24)
+    : (mantissa + 1024) * (1 << exponent) / (1 << 25);
   return f32ToBits(sign * value);
 }
 
