@@ -118,7 +118,7 @@ interface Roles {
 }
 
 const READS_TARGET: ReadonlySet<string> = new Set(["movz", "movn", "ins"]);
-const DEFINING_MULTIPLY: ReadonlySet<string> = new Set(["mfhi", "mflo", "mul"]);
+const DEFINING_MULTIPLY: ReadonlySet<string> = new Set(["mfhi", "mflo"]);
 
 const roles = new Map<string, Roles>(
   ENCODINGS.map(({ name, kind, syntax }) => {
@@ -128,7 +128,7 @@ const roles = new Map<string, Roles>(
     const uses = defines && !READS_TARGET.has(name)
       ? operands.slice(1)
       : operands;
-    const hilo = kind === "multiply" && name !== "mul";
+    const hilo = kind === "multiply";
     return [name, {
       kind,
       uses,
@@ -149,16 +149,24 @@ export function isBranch(name: InstructionName): boolean {
   return kind === "branch" || kind === "jump" || kind === "likely";
 }
 
+/** Whether a constant fits the immediate of addiu, slti and sltiu. */
+export const isSigned16 = (c: number | undefined): c is number =>
+  c !== undefined && c >= -32768 && c < 32768;
+
+/** Whether a constant fits the immediate of andi, ori and xori. */
+export const isUnsigned16 = (c: number | undefined): c is number =>
+  c !== undefined && c >= 0 && c < 65536;
+
 /** The instructions, one or two, that put a constant into a register. */
 export function loadConstant(
   rt: Register,
   value: number,
 ): { name: InstructionName; fields: Fields }[] {
   value |= 0;
-  if (value >= -32768 && value < 32768) {
+  if (isSigned16(value)) {
     return [{ name: "addiu", fields: { rt, rs: ZERO, imm: value } }];
   }
-  if (value >= 0 && value < 65536) {
+  if (isUnsigned16(value)) {
     return [{ name: "ori", fields: { rt, rs: ZERO, imm: value } }];
   }
   const high = { name: "lui", fields: { rt, imm: value >>> 16 } } as const;

@@ -5,6 +5,7 @@
  * odometer; when one turns over, control goes back to the level of the next outer axis, whose values are
  * computed anew there and nowhere else. Leaves past the result's end store nothing: the output is zero.
  */
+import { LEAF_BYTES, REGIONS, SYSCALL } from "../../fpvm/mod.ts";
 import { dtypes, elementCount, type Kernel } from "../ir.ts";
 import { findAccumulators } from "./accumulate.ts";
 import {
@@ -21,10 +22,8 @@ import { Selector } from "./select.ts";
 import type { Window } from "./windows.ts";
 
 const V0 = 2, A0 = 4, A1 = 5, A2 = 6, A3 = 7;
-const INPUT = 0x1000_0000;
-const OUTPUT = 0x2000_0000;
-const EXIT_CALL = 4001;
-const LOAD_CALL = 0x4C01;
+const INPUT = REGIONS.input.base;
+const OUTPUT = REGIONS.output.base;
 
 /** Parts of the code by how often a leaf runs them; `steps.ts` adds them up. */
 export interface LeafParts {
@@ -49,7 +48,7 @@ export interface Level {
 
 /** Elements in a full leaf of the result. */
 export function elementsPerLeaf(kernel: Kernel): number {
-  return 32 / dtypes[kernel.result.dtype].bytes;
+  return LEAF_BYTES / dtypes[kernel.result.dtype].bytes;
 }
 
 /** Emits the whole program into `code`. */
@@ -109,7 +108,7 @@ class Leaf {
     const advances = this.#advance();
     code.mark(this.#exit);
     const exit = code.part(() => {
-      this.#set(V0, EXIT_CALL);
+      this.#set(V0, SYSCALL.exit);
       this.#set(A0, 0);
       code.emit("syscall");
     });
@@ -136,12 +135,16 @@ class Leaf {
   /** Grafts the operands' roots at their windows; the machine's registers are all free here. */
   #map(windows: ReadonlyMap<number, Window>): void {
     if (windows.size === 0) return;
-    this.#set(V0, LOAD_CALL);
+    this.#set(V0, SYSCALL.load);
     this.#set(A3, INPUT);
     for (const { operand, address, height } of windows.values()) {
       this.#set(A0, address);
       this.#set(A1, height);
-      this.code.emit("addiu", { rt: A2, rs: A3, imm: 32 * (1 + operand) });
+      this.code.emit("addiu", {
+        rt: A2,
+        rs: A3,
+        imm: LEAF_BYTES * (1 + operand),
+      });
       this.code.emit("syscall");
     }
   }
@@ -175,7 +178,7 @@ class Leaf {
     const { code, selector } = this;
     const total = elementCount(this.kernel.result.shape);
     const perLeaf = elementsPerLeaf(this.kernel);
-    const size = 32 / perLeaf;
+    const size = LEAF_BYTES / perLeaf;
     const first = code.register();
     const log2 = (n: number) => 31 - Math.clz32(n);
     code.emit("sll", { rd: first, rt: this.#end, sa: log2(perLeaf) });
@@ -183,7 +186,7 @@ class Leaf {
       code.emit(name, fields);
     }
     if (total % perLeaf === 0) {
-      code.emit("addiu", { rt: this.#end, rs: this.#out, imm: 32 });
+      code.emit("addiu", { rt: this.#end, rs: this.#out, imm: LEAF_BYTES });
     } else {
       const left = code.register();
       const full = code.register();

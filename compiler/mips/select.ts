@@ -6,8 +6,13 @@
  */
 import type { WordOp } from "../legalize.ts";
 import type { Accumulators, Mac } from "./accumulate.ts";
-import type { Code, Register } from "./code.ts";
-import { ZERO } from "./code.ts";
+import {
+  type Code,
+  isSigned16,
+  isUnsigned16,
+  type Register,
+  ZERO,
+} from "./code.ts";
 import type { Id } from "./graph.ts";
 import type { Schedule } from "./schedule.ts";
 import { emitLoop } from "./select_loop.ts";
@@ -123,11 +128,6 @@ export class Selector {
     this.code.emit("movn", { rd: d, rs: a, rt: c });
   }
 }
-
-const isSigned16 = (c: number | undefined): c is number =>
-  c !== undefined && c >= -32768 && c < 32768;
-const isUnsigned16 = (c: number | undefined): c is number =>
-  c !== undefined && c >= 0 && c < 65536;
 
 /** Three registers. */
 const plain =

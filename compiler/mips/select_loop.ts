@@ -5,7 +5,7 @@
  * (turn number, pointer) with its last value; only without such a register is there a counter.
  */
 import { carryName } from "./accumulate.ts";
-import { type Register, ZERO } from "./code.ts";
+import { isSigned16, type Register, ZERO } from "./code.ts";
 import type { Id } from "./graph.ts";
 import type { LoopPlan } from "./schedule.ts";
 import type { Selector } from "./select.ts";
@@ -112,7 +112,7 @@ function addConstant(
   from: Register,
   value: number,
 ): void {
-  if (value >= -32768 && value < 32768) {
+  if (isSigned16(value)) {
     s.code.emit("addiu", { rt: d, rs: from, imm: value });
   } else {
     s.code.emit("addu", { rd: d, rs: from, rt: s.constant(value) });

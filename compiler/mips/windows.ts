@@ -4,7 +4,7 @@
  * Activations lie in the oracle-value region, constants in the model region (fpvm.md, "Memory"). A window
  * is aligned to its size, so the largest come first and no space is lost between them.
  */
-import { ChainLearnError } from "../../fpvm/mod.ts";
+import { ChainLearnError, LEAF_BYTES, REGIONS } from "../../fpvm/mod.ts";
 import type { Expr, Kernel } from "../ir.ts";
 
 /** How an operand is committed: height of its tree, and whether it is a constant of the model. */
@@ -20,22 +20,18 @@ export interface Window {
   readonly height: number;
 }
 
-const REGIONS = {
-  activations: { base: 0x4000_0000, end: 0x8000_0000 },
-  constants: { base: 0x8000_0000, end: 0x1_0000_0000 },
-};
-
 /** Bytes of a tree of that height, 0..26. */
-const windowBytes = (height: number): number => (32 << height) >>> 0;
+const windowBytes = (height: number): number => LEAF_BYTES * 2 ** height;
 
 /** Windows of the operands that the kernel reads, by operand number. */
 export function placeOperands(
   kernel: Kernel,
   operands: readonly LeafOperand[],
 ): ReadonlyMap<number, Window> {
-  const next = {
-    activations: REGIONS.activations.base,
-    constants: REGIONS.constants.base,
+  const regions = { activations: REGIONS.value, constants: REGIONS.model };
+  const next: Record<keyof typeof regions, number> = {
+    activations: regions.activations.base,
+    constants: regions.constants.base,
   };
   const windows = new Map<number, Window>();
   const order = [...operandsRead(kernel)].sort((a, b) =>
@@ -46,11 +42,10 @@ export function placeOperands(
     const region = constant ? "constants" : "activations";
     const address = next[region];
     next[region] = address + windowBytes(height);
-    if (next[region] > REGIONS[region].end) {
+    const size = windowBytes(regions[region].height);
+    if (next[region] > regions[region].base + size) {
       throw new ChainLearnError(
-        `Cannot emit kernel "${kernel.name}" for MIPS: expected ${region} of at most ${
-          REGIONS[region].end - REGIONS[region].base
-        } bytes together, found more at operand ${operand}`,
+        `Cannot emit kernel "${kernel.name}" for MIPS: expected ${region} of at most ${size} bytes together, found more at operand ${operand}`,
       );
     }
     windows.set(operand, { operand, address, height });
@@ -59,7 +54,7 @@ export function placeOperands(
 }
 
 /** Numbers of the operands that the kernel loads from, in ascending order. */
-export function operandsRead(kernel: Kernel): ReadonlySet<number> {
+function operandsRead(kernel: Kernel): ReadonlySet<number> {
   const found = new Set<number>();
   const visit = (expr: Expr): void => {
     switch (expr.kind) {
