@@ -90,6 +90,7 @@ export {
   reportDispute,
   type ReportedMove,
 } from "./dispute_report.ts";
+export { readRequestTerms } from "./request_terms.ts";
 export { commitAnswer, Defence, revealAnswer } from "./submission.ts";
 export {
   advanceTime,
