@@ -31,27 +31,21 @@ import type {
   FixedNode,
   FixedOp,
 } from "../quantize/fixed_graph.ts";
-import { lowerArgmax, lowerSoftmax } from "./fixed_rows.ts";
+import { channelAxes } from "./channels.ts";
+import { lowerSoftmax } from "./fixed_softmax.ts";
 import {
   axes,
   constantOperand,
+  type FixedPlace,
   type Lowering,
   type OperandSource,
 } from "./lowering.ts";
 import { broadcastIndex, lowerMove } from "./moves.ts";
 import { lowerMaxPool } from "./pools.ts";
+import { lowerArgmax } from "./rows.ts";
 import { sumWindows } from "./windows.ts";
 
 type OpOf<K extends FixedOp["kind"]> = Extract<FixedOp, { kind: K }>;
-
-/** One node while it is lowered. */
-export interface FixedPlace {
-  readonly graph: FixedGraph;
-  readonly node: FixedNode;
-  /** Input i as an operand, under another shape if given. */
-  readonly operand: (i: number, shape?: readonly number[]) => OperandSource;
-  readonly result: (shape?: readonly number[]) => TensorType;
-}
 
 /** The kernel of a node; inputs, constants and views have none. */
 export function lowerFixedNode(graph: FixedGraph, node: FixedNode): Lowering {
@@ -140,14 +134,12 @@ function lowerContract(place: FixedPlace, op: OpOf<"contract">): Lowering {
   const sizes = inShape.slice(1, -1);
   const places = outShape.slice(1, -1);
   const kernel = windows.map((w) => w.size);
-  const [cin, cout] = [inShape.at(-1)!, outShape.at(-1)!];
-  const [cg, og] = [cin / groups, cout / groups];
-  // Groups of several channels get an axis of their own, so that no index needs a division.
-  const split = groups > 1 && !(cg === 1 && og === 1);
-  const channels = split ? [groups, og] : [cout];
-  const first = windows.length + 1;
-  const channel = channels.map((_, i) => axis(first + i));
-  const input = split ? [groups, cg] : [cin];
+  const { input, output, channel, perGroup, from } = channelAxes(
+    inShape.at(-1)!,
+    outShape.at(-1)!,
+    groups,
+    windows.length + 1,
+  );
   const title = windows.length === 0
     ? "matrix_product"
     : groups > 1
@@ -157,24 +149,22 @@ function lowerContract(place: FixedPlace, op: OpOf<"contract">): Lowering {
     title,
     operands: [
       place.operand(0, [inShape[0], ...sizes, ...input]),
-      constantOperand("weight", op.weight, "i8", [...channels, ...kernel, cg]),
-      parameterOperand(op.parameters, channels),
+      constantOperand("weight", op.weight, "i8", [
+        ...output,
+        ...kernel,
+        perGroup,
+      ]),
+      parameterOperand(op.parameters, output),
     ],
-    result: place.result([outShape[0], ...places, ...channels]),
+    result: place.result([outShape[0], ...places, ...output]),
     body: ([x, w, q]) => {
       const term = (at: Expr[], k: Expr[]) => {
-        const product = (c: Expr) => {
-          const from = groups === 1
-            ? [c]
-            : split
-            ? [channel[0], c]
-            : [channel[0]];
-          return mul(
-            load(x, axis(0), ...at, ...from),
+        const product = (c: Expr) =>
+          mul(
+            load(x, axis(0), ...at, ...from(c)),
             load(w, ...channel, ...k, c),
           );
-        };
-        return cg === 1 ? product(i32(0)) : sum(cg, product);
+        return perGroup === 1 ? product(i32(0)) : sum(perGroup, product);
       };
       const acc = sumWindows(windows, sizes, places, i32(0), term);
       return finish(acc, q, channel, bounds);

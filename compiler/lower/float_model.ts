@@ -18,6 +18,7 @@ import {
   toF32,
   wrap,
 } from "../build.ts";
+import { poolCounts } from "../float_reference.ts";
 import {
   type Graph,
   type GraphDType,
@@ -25,13 +26,14 @@ import {
   isKind,
   type NodeOf,
 } from "../graph.ts";
-import { type DType, elementCount, type Expr, type TensorType } from "../ir.ts";
+import { type DType, elementCount, type Expr } from "../ir.ts";
+import { channelAxes } from "./channels.ts";
 import { floatFunctions, lowerScalar } from "./float_functions.ts";
-import { lowerFloatArgmax, lowerFloatSoftmax } from "./float_rows.ts";
+import { lowerFloatSoftmax } from "./float_softmax.ts";
 import {
   constantOperand,
+  type FloatPlace,
   type Lowering,
-  type OperandSource,
   tensorBytes,
 } from "./lowering.ts";
 import {
@@ -41,8 +43,8 @@ import {
 } from "./model_builder.ts";
 import { broadcastIndex, lowerMove } from "./moves.ts";
 import { lowerMaxPool } from "./pools.ts";
+import { lowerArgmax } from "./rows.ts";
 import { sumWindows } from "./windows.ts";
-import { poolCounts } from "../float_reference.ts";
 
 /** Lowers a float graph; integers other than inputs are held as i32. */
 export function lowerFloat(graph: Graph): AssembledModel {
@@ -91,14 +93,6 @@ function describe(node: GraphNode): NodeDescription {
   };
 }
 
-/** One node while it is lowered. */
-export interface FloatPlace {
-  readonly graph: Graph;
-  readonly node: GraphNode;
-  readonly operand: (i: number, shape?: readonly number[]) => OperandSource;
-  readonly result: (shape?: readonly number[]) => TensorType;
-}
-
 function lowerNode(graph: Graph, node: GraphNode): Lowering {
   const place: FloatPlace = {
     graph,
@@ -131,7 +125,7 @@ function lowerNode(graph: Graph, node: GraphNode): Lowering {
     case "softmax":
       return lowerFloatSoftmax(place, primitive.log);
     case "argmax":
-      return lowerFloatArgmax(place, primitive.last);
+      return lowerArgmax(place, primitive.last);
     case "transpose":
     case "pad":
     case "concat":
@@ -196,37 +190,34 @@ function lowerContract(
   const sizes = inShape.slice(1, -1);
   const places = node.shape.slice(1, -1);
   const kernel = windows.map((w) => w.size);
-  const [cin, cout] = [inShape.at(-1)!, node.shape.at(-1)!];
-  const [cg, og] = [cin / groups, cout / groups];
-  const split = groups > 1 && !(cg === 1 && og === 1);
-  const channels = split ? [groups, og] : [cout];
-  const first = windows.length + 1;
-  const channel = channels.map((_, i) => axis(first + i));
-  const input = split ? [groups, cg] : [cin];
+  const { input, output, channel, perGroup, from } = channelAxes(
+    inShape.at(-1)!,
+    node.shape.at(-1)!,
+    groups,
+    windows.length + 1,
+  );
   return {
     title: windows.length === 0 ? "matrix_product" : "convolution",
     operands: [
       place.operand(0, [inShape[0], ...sizes, ...input]),
       constantOperand("weight", weights.weight, "f32", [
-        ...channels,
+        ...output,
         ...kernel,
-        cg,
+        perGroup,
       ]),
-      constantOperand("bias", weights.bias, "f32", channels),
+      constantOperand("bias", weights.bias, "f32", output),
     ],
-    result: place.result([node.shape[0], ...places, ...channels]),
+    result: place.result([node.shape[0], ...places, ...output]),
     body: ([x, w, b]) => {
       const term = (at: Expr[], k: Expr[]) => {
-        const product = (c: Expr) => {
-          const from = groups === 1 ? [c] : split ? [channel[0], c] : channel;
-          return mul(
-            toF32(load(x, axis(0), ...at, ...from)),
+        const product = (c: Expr) =>
+          mul(
+            toF32(load(x, axis(0), ...at, ...from(c))),
             load(w, ...channel, ...k, c),
           );
-        };
-        return cg === 1
+        return perGroup === 1
           ? product(op("i32.add", 0, 0))
-          : sum(cg, product, { lanes: 4 });
+          : sum(perGroup, product, { lanes: 4 });
       };
       const total = sumWindows(windows, sizes, places, f32(0), term);
       const biased = add(total, load(b, ...channel));

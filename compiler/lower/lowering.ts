@@ -5,6 +5,7 @@
  * kernels, constants and slots.
  */
 import { axis, type Operand } from "../build.ts";
+import type { Graph, GraphNode } from "../graph.ts";
 import {
   type DType,
   dtypes,
@@ -13,6 +14,7 @@ import {
   type ScalarFunction,
   type TensorType,
 } from "../ir.ts";
+import type { FixedGraph, FixedNode } from "../quantize/fixed_graph.ts";
 import { writers } from "../storage.ts";
 
 /** An operand: the value of another node, or a constant made here. */
@@ -35,6 +37,22 @@ export interface Lowering {
   readonly functions?: readonly ScalarFunction[];
   readonly body: (operands: readonly Operand[]) => Expr;
 }
+
+/** One node of a graph while it is lowered. */
+export interface Place<Graph, Node> {
+  readonly graph: Graph;
+  readonly node: Node;
+  /** Input i as an operand, under another shape if given. */
+  readonly operand: (i: number, shape?: readonly number[]) => OperandSource;
+  /** The result's type, under another shape if given. */
+  readonly result: (shape?: readonly number[]) => TensorType;
+}
+
+/** A node of the quantized graph while it is lowered. */
+export type FixedPlace = Place<FixedGraph, FixedNode>;
+
+/** A node of the float graph while it is lowered. */
+export type FloatPlace = Place<Graph, GraphNode>;
 
 /** Little-endian bytes of a tensor; f32 values are rounded to binary32. */
 export function tensorBytes(

@@ -1,5 +1,5 @@
 /**
- * Integer softmax, log-softmax and argmax: kernels over rows [rows, width].
+ * Integer softmax and log-softmax: kernels over rows [rows, width].
  *
  * A row's maximum, sum and reciprocal depend on the first axis alone, so every target computes them once
  * for each row. `quantize/softmax.ts` has the tables and the same arithmetic in plain numbers.
@@ -11,8 +11,6 @@ import {
   bind,
   clamp,
   div,
-  ge,
-  gt,
   i32,
   i64,
   load,
@@ -21,7 +19,6 @@ import {
   mul,
   op,
   type Operand,
-  select,
   shl,
   shr,
   shrU,
@@ -30,16 +27,11 @@ import {
   widen,
   wrap,
 } from "../build.ts";
-import { elementCount, type Expr } from "../ir.ts";
+import type { Expr } from "../ir.ts";
 import type { ExpTables, FixedOp } from "../quantize/fixed_graph.ts";
 import { LN2_FIXED, logTable, TABLE_BITS } from "../quantize/softmax.ts";
-import type { FixedPlace } from "./fixed.ts";
-import { constantOperand, type Lowering } from "./lowering.ts";
-
-const rowsOf = (shape: readonly number[]) => {
-  const width = shape[shape.length - 1];
-  return [elementCount(shape) / width, width];
-};
+import { constantOperand, type FixedPlace, type Lowering } from "./lowering.ts";
+import { rowsOf } from "./rows.ts";
 
 /** e^(-d * scale) for d >= 0 with `bits` fraction bits, from tables [2, 256]. */
 function fixedExp(d: Expr, tables: Operand, bits: number): Expr {
@@ -145,30 +137,4 @@ function logOfSum(total: Expr, table: Operand, bits: number): Expr {
           }),
       ),
   );
-}
-
-/** Index of the largest element of each row, the first of equals or the last. */
-export function lowerArgmax(place: FixedPlace, last: boolean): Lowering {
-  const source = place.graph.nodes[place.node.inputs[0]];
-  const shape = rowsOf(source.shape);
-  return {
-    title: last ? "argmax_last" : "argmax",
-    operands: [place.operand(0, shape)],
-    result: place.result([shape[0]]),
-    body: ([x]) =>
-      loop(
-        shape[1] - 1,
-        { best: load(x, axis(0), 0), index: i32(0) },
-        (k, [best, index]) => {
-          const value = load(x, axis(0), k);
-          const better = last ? ge(value, best) : gt(value, best);
-          return [
-            select(better, value, best),
-            select(better, k, index),
-          ];
-        },
-        ([, index]) => index,
-        { first: 1 },
-      ),
-  };
 }
