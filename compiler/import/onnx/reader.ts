@@ -8,17 +8,11 @@
 import onnxp from "onnx-proto";
 import { ChainLearnError } from "../../../fpvm/mod.ts";
 import type { GraphDType } from "../../graph.ts";
-import { readTensor } from "./tensor.ts";
+import { elementTypes, toNumber, typeName } from "./element_types.ts";
+import { type OnnxTensor, readTensor } from "./tensor.ts";
 import { checkWire } from "./wire_check.ts";
 
 const { onnx } = onnxp;
-
-/** A constant tensor of the model; integers beyond 2^53 are refused by the reader. */
-export interface OnnxTensor {
-  readonly dtype: GraphDType;
-  readonly shape: readonly number[];
-  readonly data: Float64Array;
-}
 
 export type AttributeValue =
   | { readonly kind: "int"; readonly value: number }
@@ -53,46 +47,6 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly problems: readonly string[];
-}
-
-/** Element types by their number in ONNX. */
-export const elementTypes: Readonly<Record<number, GraphDType>> = {
-  1: "f32",
-  2: "u8",
-  3: "i8",
-  4: "u16",
-  5: "i16",
-  6: "i32",
-  7: "i64",
-  9: "bool",
-};
-
-const otherTypes: Readonly<Record<number, string>> = {
-  8: "string",
-  10: "float16",
-  11: "double",
-  12: "uint32",
-  13: "uint64",
-  14: "complex64",
-  15: "complex128",
-  16: "bfloat16",
-};
-
-/** What to call an element type that is not supported. */
-export function typeName(type: number): string {
-  return elementTypes[type] ?? otherTypes[type] ?? `number ${type}`;
-}
-
-/** A whole number from protobuf's int64; throws beyond 2^53. */
-export function toNumber(
-  x: number | { toNumber(): number; toString(): string } | null | undefined,
-): number {
-  const n = typeof x === "number" ? x : x ? x.toNumber() : 0;
-  if (!Number.isSafeInteger(n)) {
-    // Slice and friends say "to the end" by the largest integer.
-    return n > 0 ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
-  }
-  return n;
 }
 
 const text = (bytes: Uint8Array | null | undefined) =>

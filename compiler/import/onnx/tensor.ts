@@ -7,7 +7,14 @@
 import type onnxp from "onnx-proto";
 import { ChainLearnError } from "../../../fpvm/mod.ts";
 import type { GraphDType } from "../../graph.ts";
-import { elementTypes, type OnnxTensor, toNumber, typeName } from "./reader.ts";
+import { elementTypes, toNumber, typeName } from "./element_types.ts";
+
+/** A constant tensor of the model; integers beyond 2^53 are the safe extremes. */
+export interface OnnxTensor {
+  readonly dtype: GraphDType;
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
 
 const readers: Record<
   GraphDType,

@@ -1,7 +1,7 @@
 /** ONNX Cast between float32 and integers; a float is truncated towards zero. */
 import { apply, arg } from "../../../graph.ts";
 import type { OnnxOperator } from "../operator.ts";
-import { elementTypes, typeName } from "../reader.ts";
+import { elementTypes, typeName } from "../element_types.ts";
 
 export const cast: OnnxOperator = {
   name: "Cast",
