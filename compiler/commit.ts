@@ -59,11 +59,6 @@ export function tensorHeight(type: TensorType): number {
   return treeHeight(byteLength(type));
 }
 
-/** Steps of the whole schedule, without the finish step. */
-export function stepCount(model: Model, iterations: number): number {
-  return iterations * model.nodes.length;
-}
-
 /** An input kind with its keys in fixed order. */
 export function inputKindJson(accepts: InputKind): InputKind {
   if (accepts.kind === "tensor") {

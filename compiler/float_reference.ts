@@ -150,7 +150,7 @@ export function broadcastStrides(
   return stridesOf(shape).map((s, d) => shape[d] === out[d] ? s : 0);
 }
 
-export function mapElements(
+function mapElements(
   expr: ScalarExpr,
   shape: readonly number[],
   shapes: readonly (readonly number[])[],
@@ -175,7 +175,7 @@ export function mapElements(
 }
 
 /** Windows of two spatial axes: missing ones get size 1 over an axis of length 1. */
-export function planar(windows: readonly Window[]): [Window, Window] {
+function planar(windows: readonly Window[]): [Window, Window] {
   const unit: Window = {
     size: 1,
     stride: 1,
@@ -188,7 +188,7 @@ export function planar(windows: readonly Window[]): [Window, Window] {
 }
 
 /** Shape [N, ...spatial, C] with exactly two spatial axes. */
-export function planarShape(
+function planarShape(
   shape: readonly number[],
 ): [number, number, number, number] {
   const spatial = [1, 1, ...shape.slice(1, -1)].slice(-2);

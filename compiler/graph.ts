@@ -163,14 +163,6 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** How often every node is used, outputs included. */
-export function useCounts(graph: Graph): Int32Array {
-  const uses = new Int32Array(graph.nodes.length);
-  for (const node of graph.nodes) for (const id of node.inputs) uses[id]++;
-  for (const { node } of graph.outputs) uses[node]++;
-  return uses;
-}
-
 // --- scalar expressions ----------------------------------------------------------------------------
 
 export const arg = (index: number): ScalarExpr => ({ kind: "arg", index });

@@ -8,7 +8,7 @@ import { exp, log, sigmoid, tanh } from "./deterministic_math.ts";
 import type { ScalarExpr, ScalarFn } from "./graph.ts";
 
 /** Meaning of every element-wise function. */
-export const scalarFunctions: Record<
+const scalarFunctions: Record<
   ScalarFn,
   (a: number, b: number) => number
 > = {

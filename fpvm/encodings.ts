@@ -277,7 +277,7 @@ const byOpcode: Encoding[][] = Array.from(
 );
 
 /** The row of that name. */
-export function encodingOf(name: InstructionName): Encoding {
+function encodingOf(name: InstructionName): Encoding {
   return byName.get(name)!;
 }
 

@@ -97,7 +97,7 @@ export function assignGroups(
 }
 
 /** Whether a node's result has the scale of its inputs. */
-export function sharesScale(node: GraphNode): boolean {
+function sharesScale(node: GraphNode): boolean {
   switch (node.primitive.kind) {
     case "view":
     case "transpose":

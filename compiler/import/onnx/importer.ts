@@ -289,7 +289,7 @@ class Importer {
 }
 
 /** How bytes of a u8 input are a picture: [N, C, H, W], [N, H, W, C] or [N, H, W] with N = 1. */
-export function imageLayout(shape: readonly number[]):
+function imageLayout(shape: readonly number[]):
   | {
     height: number;
     width: number;
