@@ -29,8 +29,8 @@ const withoutOnes = (shape: readonly number[]) =>
   shape.filter((n) => n !== 1).join("x");
 
 /**
- * One map of values for each sample, sorted by content, so that the order of files has no influence;
- * throws naming the input that does not fit.
+ * One map of values for each sample, in the order given, which the last bits of quantized biases may
+ * depend on; throws naming the input that does not fit.
  */
 export function readCalibration(
   graph: Graph,

@@ -3,7 +3,7 @@
  *
  * The histogram's bins have power-of-two widths and merge in pairs when the range grows, so it is the
  * same as if the final width had been known from the start. Means depend on the order of the samples in
- * their last bits: the caller gives them in an order of their own (`readCalibration` sorts).
+ * their last bits: the order of the calibration data is part of the input.
  */
 import { evaluateGraph } from "../float_reference.ts";
 import type { Graph, NodeId } from "../graph.ts";
