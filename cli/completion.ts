@@ -1,5 +1,5 @@
 /** `chainlearn completion`: a script that completes command names in a shell. */
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { commands } from "./main.ts";
 

@@ -32,8 +32,7 @@ async function runs(command: string, args: string[]): Promise<string | null> {
 /** A module with one SIMD instruction. */
 function hasSimd(): boolean {
   const module = new WasmModule();
-  const simd = module.func([], ["v128"]);
-  simd.code.i32Const(0).op("i8x16.splat");
+  module.function([], ["v128"]).i32(0).op("i8x16.splat");
   return WebAssembly.validate(module.encode() as BufferSource);
 }
 

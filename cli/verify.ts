@@ -1,6 +1,6 @@
 /** `chainlearn verify`: the determinism check; every device must give the same bytes. */
 import type { Command } from "commander";
-import { type Commitment } from "../compiler/mod.ts";
+import type { Commitment } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { openBundle } from "./bundles.ts";
 import { readJson, writeFile } from "./files.ts";

@@ -21,7 +21,7 @@ export interface Window {
 }
 
 /** Bytes of a tree of that height, 0..26. */
-const windowBytes = (height: number): number => LEAF_BYTES * 2 ** height;
+const windowBytes = (height: number): number => (LEAF_BYTES << height) >>> 0;
 
 /** Windows of the operands that the kernel reads, by operand number. */
 export function placeOperands(
