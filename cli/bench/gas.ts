@@ -1,0 +1,129 @@
+/**
+ * `gas`: what steps of the machine and moves of a dispute cost on chain, as whole transactions.
+ *
+ * Steps are taken from the longest leaf program of fashion_cnn and sent to the machine's contract alone; the dearest of
+ * each kind counts. Moves come from disputes over the same model: a move is any transaction but the opening, the opening
+ * of a node or a leaf, and the last step, which have keys of their own or are steps.
+ */
+import type { Commitment } from "../../compiler/mod.ts";
+import {
+  artifact,
+  artifactNames,
+  deployLocally,
+  gasOfStep,
+  startAnvil,
+} from "../../contracts/mod.ts";
+import { Execution, LeafTrace, type PlayedDispute } from "../../dispute/mod.ts";
+import {
+  buildWitness,
+  decode,
+  run,
+  STATUS,
+  SYSCALL,
+  type VmState,
+} from "../../fpvm/mod.ts";
+import { createCpuExecutor } from "../../runtime/mod.ts";
+import { playFaults } from "./arena.ts";
+import { type BenchContext, largest, type Measures } from "./group.ts";
+import { fixedModel, shippedInputs } from "./shipped_models.ts";
+import { busiestNode, leavesOf } from "./small.ts";
+
+type Kind = "alu" | "load" | "store" | "graft";
+
+/** Witnesses of each kind that are sent, spread over the run. */
+const SENT = 12;
+const DISPUTES = 8;
+const separate = new Set(["openDispute", "openNode", "openLeaf", "arbitrate"]);
+
+/** What the next instruction does: touch memory, graft, or neither; undefined for other system calls. */
+function kindOf(state: VmState): Kind | undefined {
+  const kind = decode(state.memory.load32(state.pc))?.encoding.kind;
+  if (kind === "load" || kind === "store") return kind;
+  if (kind !== "syscall") return "alu";
+  return state.registers[2] === SYSCALL.load ? "graft" : undefined;
+}
+
+/** Witnesses by kind: every one of the rare kinds, and the others at even distances of their occurrences. */
+function witnessesOf(state: VmState): Record<Kind, Uint8Array[]> {
+  const seen: Record<Kind, number> = { alu: 0, load: 0, store: 0, graft: 0 };
+  const kept: Record<Kind, Uint8Array[]> = {
+    alu: [],
+    load: [],
+    store: [],
+    graft: [],
+  };
+  const every: Record<Kind, number> = {
+    alu: 401,
+    load: 97,
+    store: 1,
+    graft: 1,
+  };
+  while (state.status === STATUS.running) {
+    const kind = kindOf(state);
+    if (
+      kind && seen[kind]++ % every[kind] === 0 && kept[kind].length < SENT
+    ) {
+      kept[kind].push(buildWitness(state));
+    }
+    run(state, 1);
+  }
+  return kept;
+}
+
+async function measureSteps(
+  commitment: Commitment,
+  inputs: Uint8Array[],
+): Promise<Measures> {
+  const node = busiestNode(commitment);
+  const executor = await createCpuExecutor(commitment.model, { threads: 1 });
+  const terms = { inputs, iterations: 1, finish: true };
+  const execution = await Execution.run(commitment, terms, executor)
+    .finally(() => executor.close());
+  const middle = leavesOf(commitment, node) >> 1;
+  const witnesses = witnessesOf(
+    new LeafTrace(execution, node, middle).stateAt(0),
+  );
+  await using anvil = await startAnvil();
+  const machine = await deployLocally(anvil.rpcUrl, artifact("StepVm"));
+  const measures: Record<string, number> = {};
+  for (const [kind, list] of Object.entries(witnesses)) {
+    const costs: number[] = [];
+    for (const witness of list) {
+      costs.push(await gasOfStep(anvil.rpcUrl, machine, witness));
+    }
+    if (costs.length > 0) measures[`gas.step.${kind}`] = largest(costs);
+  }
+  const sizes = Object.values(witnesses).flat().map((w) => w.length);
+  return { ...measures, "witness.maxBytes": largest(sizes) };
+}
+
+function measureMoves(games: readonly PlayedDispute[]): Measures {
+  const moves = games.flatMap((game) => game.moves);
+  const costs = moves.filter(({ move }) => !separate.has(move))
+    .map(({ gas }) => gas);
+  const dearest = (name: string) =>
+    largest(moves.filter(({ move }) => move === name).map(({ gas }) => gas));
+  return {
+    "gas.move.mean": Math.round(costs.reduce((a, b) => a + b) / costs.length),
+    "gas.open.node": dearest("openNode"),
+    "gas.open.leaf": dearest("openLeaf"),
+  };
+}
+
+export async function measure(
+  { models, seed, say }: BenchContext,
+): Promise<Measures> {
+  const commitment = await fixedModel(models, "fashion_cnn");
+  const cases = await shippedInputs(models, commitment, 4);
+  const steps = await measureSteps(commitment, cases[0]);
+  say("Measured single steps");
+  const places = Array.from({ length: DISPUTES }, () => ({}));
+  const games = await playFaults({ commitment, cases, seed }, places);
+  return {
+    ...steps,
+    ...measureMoves(games),
+    "contracts.largestBytes": largest(
+      artifactNames.map((name) => artifact(name).deployedBytes),
+    ),
+  };
+}
