@@ -56,7 +56,7 @@ async function challenge(
   note(`The submission is false: it claims ${submission.claim}, not ${own}.`);
   const player = { market, claims, secret };
   const dispute = await ownDispute(market, request.submissionId) ??
-    await openDisputeOnChain(player, requestId);
+    await openDisputeOnChain(player, request.submissionId);
   await play(player, dispute);
   await show(market, dispute.disputeId, options.json);
 }

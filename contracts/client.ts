@@ -103,9 +103,9 @@ export interface MarketClient extends MarketReader {
   reveal(requestId: Hex, revelation: Revelation): Promise<Sent>;
   forfeit(requestId: Hex): Promise<Sent>;
   refund(requestId: Hex): Promise<Sent>;
-  /** Opens a dispute behind the commitment of a first move (`firstMoveCommitment`) and the registration's stake. */
+  /** Disputes a submission behind the commitment of a first move (`firstMoveCommitment`) and the registration's stake. */
   openDispute(
-    requestId: Hex,
+    submissionId: Hex,
     commitment: Hex,
   ): Promise<Sent & { disputeId: Hex }>;
   /** Sends a move of the game, from `encodeMove`. */
@@ -374,13 +374,14 @@ function createClient(
       toMarket("reject the unrevealed submission", "forfeit", [requestId]),
     refund: (requestId) =>
       toMarket("refund the request", "refund", [requestId]),
-    openDispute: async (requestId, commitment) => {
+    openDispute: async (submissionId, commitment) => {
+      const { requestId } = await reader.submissionState(submissionId);
       const { registrationId } = await reader.requestState(requestId);
       const { challengerStake } = await reader.terms(registrationId);
       const result = await toMarket(
         "open a dispute",
         "openDispute",
-        [requestId, commitment],
+        [submissionId, commitment],
         challengerStake,
       );
       const disputeId = argument(result.events, "DisputeOpened", "disputeId");

@@ -100,15 +100,14 @@ export async function playDispute(
     secret: sides[side].account.secret,
     manners: sides[side].manners,
   });
-  const dispute = await openDisputeOnChain(options("challenger"), requestId);
+  const { market } = sides.challenger.account;
+  const { submissionId } = await market.requestState(requestId);
+  const dispute = await openDisputeOnChain(options("challenger"), submissionId);
   const join = (side: Side) => ChainPlayer.join(options(side), side, dispute);
   const honest = await join(liar === "challenger" ? "submitter" : "challenger");
   await playOut(chain, honest, await join(liar));
   const seconds = (performance.now() - started) / 1000;
-  const report = await reportDispute(
-    sides.challenger.account.market,
-    dispute.disputeId,
-  );
+  const report = await reportDispute(market, dispute.disputeId);
   return { ...report, liar, seconds };
 }
 

@@ -62,12 +62,13 @@ const movedOn = new Set([
 /** Turns in a row in which the events may fail to add up before that counts as an error. */
 const MAX_GAPS = 20;
 
-/** Opens a dispute against the live submission of a request, behind the claims' first move. */
+/** Opens a dispute against a submission, behind the claims' first move; never against one that took its place. */
 export async function openDisputeOnChain(
   { market, claims, secret }: PlayerOptions,
-  requestId: Hex,
+  submissionId: Hex,
 ): Promise<{ disputeId: Hex; submissionId: Hex }> {
-  const { submissionId, registrationId } = await market.requestState(requestId);
+  const { requestId } = await market.submissionState(submissionId);
+  const { registrationId } = await market.requestState(requestId);
   const { k } = await market.terms(registrationId);
   const first = firstMove(claims, k);
   const commitment = firstMoveCommitment(
@@ -76,7 +77,7 @@ export async function openDisputeOnChain(
     first.hashes,
     deriveSalt(secret, submissionId),
   );
-  const { disputeId } = await market.openDispute(requestId, commitment);
+  const { disputeId } = await market.openDispute(submissionId, commitment);
   return { disputeId, submissionId };
 }
 

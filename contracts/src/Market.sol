@@ -178,11 +178,12 @@ contract Market is Treasury, IMarketOfGame {
 
     // ------------------------------------------------------------------ dispute
 
-    /// Disputes the revealed submission, behind keccak256 of the first move (see the game) and the registration's stake.
-    function openDispute(bytes32 requestId, bytes32 commitment) external payable returns (bytes32 disputeId) {
-        Request storage r = _expect(requestId, RequestStatus.Revealed);
-        bytes32 submissionId = r.submissionId;
+    /// Disputes a revealed submission, behind keccak256 of the first move (see the game) and the registration's stake.
+    function openDispute(bytes32 submissionId, bytes32 commitment) external payable returns (bytes32 disputeId) {
         Submission storage s = _submissions[submissionId];
+        // INVARIANT MARKET-67: a dispute is about the submission it names, never about one that took its place.
+        if (s.status != SubmissionStatus.Revealed) revert SubmissionNotRevealed(submissionId);
+        Request storage r = _requests[s.requestId];
         // INVARIANT MARKET-49: a dispute opens after the block of the reveal and within the challenge period.
         if (block.number <= s.sinceBlock) revert SameBlock(block.number);
         uint256 deadline = uint256(s.since) + r.challengePeriod;

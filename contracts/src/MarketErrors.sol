@@ -77,5 +77,6 @@ error DisputeExists(bytes32 disputeId);
 error UnknownDispute(bytes32 disputeId);
 error DisputeNotOpen(bytes32 disputeId);
 error SubmissionNotFallen(bytes32 submissionId);
+error SubmissionNotRevealed(bytes32 submissionId);
 error NothingToWithdraw(address account);
 error WithdrawFailed(address to);

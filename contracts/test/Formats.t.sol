@@ -396,7 +396,7 @@ contract FormatsMarketTest is MarketFixture {
         address challenger = account("challenger");
         vm.deal(challenger, 1 ether);
         vm.prank(challenger);
-        bytes32 disputeId = market.openDispute{value: parameters.challengerStake}(requestId, firstMove);
+        bytes32 disputeId = market.openDispute{value: parameters.challengerStake}(submissionId, firstMove);
         assertEq(disputeId, word("disputeId"), "dispute id");
         assertEq(game.commitments(disputeId), firstMove, "commitment that the game was given");
     }

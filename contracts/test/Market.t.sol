@@ -286,7 +286,7 @@ contract MarketTest is MarketFixture {
     // opML
 
     function test_opML_ResultCannotBeOverwritten() external {
-        (bytes32 id,) = standing();
+        (bytes32 id, bytes32 submissionId) = standing();
         bytes32 claim = claimOf();
         vm.prank(bob);
         vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Revealed, RequestStatus.Committed));
@@ -296,8 +296,8 @@ contract MarketTest is MarketFixture {
         market.commit{value: 1 ether}(id, bytes32(uint256(3)));
         pass(600);
         market.finalize(id);
-        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Final, RequestStatus.Revealed));
-        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+        vm.expectRevert(abi.encodeWithSelector(SubmissionNotRevealed.selector, submissionId));
+        market.openDispute{value: 0.2 ether}(submissionId, bytes32(0));
     }
 
     function test_MARKET_60_opML_PaidTwiceByFinalizingAgain() external {

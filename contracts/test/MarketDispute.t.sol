@@ -50,16 +50,20 @@ contract MarketDisputeTest is MarketFixture {
 
     function test_MARKET_49_D19_C_DisputeOpensAfterTheRevealAndWithinThePeriod() external {
         bytes32 id = opened();
-        vm.expectRevert(abi.encodeWithSelector(WrongStatus.selector, RequestStatus.Open, RequestStatus.Revealed));
-        market.openDispute{value: 0.2 ether}(id, bytes32(0));
-        revealed(id, bob);
+        bytes32 submissionId = committed(id, bob);
+        vm.expectRevert(abi.encodeWithSelector(SubmissionNotRevealed.selector, submissionId));
+        market.openDispute{value: 0.2 ether}(submissionId, bytes32(0));
+        pass(1);
+        bytes32 claim = claimOf();
+        vm.prank(bob);
+        market.reveal(id, claim, SALT, outputs(), noSiblings());
         vm.expectRevert(abi.encodeWithSelector(SameBlock.selector, number));
-        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+        market.openDispute{value: 0.2 ether}(submissionId, bytes32(0));
         pass(600);
         dispute(id, carol, 1);
         pass(1);
         vm.expectRevert(abi.encodeWithSelector(TooLate.selector, time, time - 1));
-        market.openDispute{value: 0.2 ether}(id, bytes32(0));
+        market.openDispute{value: 0.2 ether}(submissionId, bytes32(0));
     }
 
     function test_MARKET_49_D6_PeriodCountsFromTheReveal() external {
@@ -77,10 +81,10 @@ contract MarketDisputeTest is MarketFixture {
         RequestSpec memory s = spec(register());
         s.stake = 1000 ether;
         bytes32 id = market.request{value: s.fee}(s, inputs());
-        revealed(id, bob);
+        bytes32 submissionId = revealed(id, bob);
         pass(1);
         vm.expectRevert(abi.encodeWithSelector(WrongValue.selector, 1000 ether, 0.2 ether));
-        market.openDispute{value: 1000 ether}(id, bytes32(0));
+        market.openDispute{value: 1000 ether}(submissionId, bytes32(0));
         bytes32 disputeId = dispute(id, carol, 1);
         game.resolve(disputeId, true);
         assertEq(market.credits(carol), 0.3 ether, "stake and share");
@@ -88,12 +92,26 @@ contract MarketDisputeTest is MarketFixture {
     }
 
     function test_MARKET_51_DisputeIdIsUsedOnce() external {
-        (bytes32 id,) = standing();
+        (bytes32 id, bytes32 submissionId) = standing();
         bytes32 disputeId = dispute(id, carol, 1);
         vm.prank(carol);
         vm.expectRevert(abi.encodeWithSelector(DisputeExists.selector, disputeId));
-        market.openDispute{value: 0.2 ether}(id, bytes32(uint256(1)));
+        market.openDispute{value: 0.2 ether}(submissionId, bytes32(uint256(1)));
         assertTrue(dispute(id, alice, 1) != disputeId, "challenger is part of the id");
+    }
+
+    function test_MARKET_67_F_LateDisputeNeverHitsTheSubmissionThatTookThePlaceOfItsTarget() external {
+        (bytes32 id, bytes32 lie) = standing();
+        // Carol decides to dispute the lie, but alice is faster and the request is answered again.
+        game.resolve(dispute(id, alice, 1), true);
+        bytes32 truth = revealed(id, carol);
+        pass(1);
+        vm.expectRevert(abi.encodeWithSelector(SubmissionNotRevealed.selector, lie));
+        vm.prank(carol);
+        market.openDispute{value: 0.2 ether}(lie, bytes32(uint256(2)));
+        assertEq(market.getSubmission(truth).disputes, 0, "the true answer is not disputed");
+        vm.expectRevert(abi.encodeWithSelector(SubmissionNotRevealed.selector, bytes32(0)));
+        market.openDispute{value: 0.2 ether}(bytes32(0), bytes32(uint256(2)));
     }
 
     function test_TermsOfADisputeAreThoseOfTheRequest() external {

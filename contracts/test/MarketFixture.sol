@@ -342,8 +342,9 @@ abstract contract MarketFixture is Test {
     }
 
     function dispute(bytes32 requestId, address challenger, uint256 salt) internal returns (bytes32) {
+        bytes32 submissionId = market.getRequest(requestId).submissionId;
         vm.prank(challenger);
-        return market.openDispute{value: 0.2 ether}(requestId, bytes32(salt));
+        return market.openDispute{value: 0.2 ether}(submissionId, bytes32(salt));
     }
 
     /// A request by `asker`, submitted and revealed by bob, past its challenge period.

@@ -74,9 +74,10 @@ contract MoneyHandler is MarketFixture {
     function challenge(uint256 seed, uint16 transactions) external {
         bytes32 id = someRequest(seed, RequestStatus.Revealed);
         if (id == bytes32(0)) return;
+        bytes32 submissionId = market.getRequest(id).submissionId;
         for (uint256 i = 0; i <= seed % 3; i++) {
             vm.prank(someone((seed >> 8) + i));
-            bytes32 disputeId = market.openDispute{value: 0.2 ether}(id, bytes32(nonce++));
+            bytes32 disputeId = market.openDispute{value: 0.2 ether}(submissionId, bytes32(nonce++));
             disputes.push(disputeId);
             paidIn += 0.2 ether;
             game.setTransactions(disputeId, transactions);

@@ -298,7 +298,8 @@ async function playDispute(requestId: Hex, mine: Party, his: Party) {
       }
     }
   };
-  const opened = await challenger.openDispute(requestId, commitment);
+  const { submissionId } = await challenger.requestState(requestId);
+  const opened = await challenger.openDispute(submissionId, commitment);
   keep(opened);
   let transactions = 1;
   for (; transactions < 40; transactions++) {
@@ -350,16 +351,19 @@ Deno.test("openDispute: opML a challenger with the same state loses, D19 and a m
   const { challenger, requester } = place;
   const id = await place.ask();
   await place.submit(id, truth, deriveSalt(keys[1], id));
+  const { submissionId } = await challenger.requestState(id);
   const [name] = await refusal(
-    challenger.openDispute(id, keccak256("0x99")).then(({ events }) => {
-      const opened = events.find((event) => event.name === "Opened")!;
-      const terms_ = opened.args.terms as Terms;
-      const view = viewsOf([decodeGameEvent(opened.log)]).get(
-        opened.args.disputeId as Hex,
-      )!;
-      assertEquals(terms_.claim, hex(truth.stateRoot(world.steps)));
-      return challenger.move(encodeMove(view, challengerMove(truth, view)));
-    }),
+    challenger.openDispute(submissionId, keccak256("0x99")).then(
+      ({ events }) => {
+        const opened = events.find((event) => event.name === "Opened")!;
+        const terms_ = opened.args.terms as Terms;
+        const view = viewsOf([decodeGameEvent(opened.log)]).get(
+          opened.args.disputeId as Hex,
+        )!;
+        assertEquals(terms_.claim, hex(truth.stateRoot(world.steps)));
+        return challenger.move(encodeMove(view, challengerMove(truth, view)));
+      },
+    ),
   );
   assertEquals(name, "WrongTranscript");
   const { disputeId, transactions } = await playDispute(id, truth, truth);
