@@ -37,3 +37,9 @@ export interface LeafClaims {
   /** Witness of the step from state m; true, since a false one is refused. */
   witness(m: bigint): Hex;
 }
+
+/** An operand's root with its siblings, bottom-up. */
+export interface OperandProof {
+  readonly root: Hex;
+  readonly path: readonly Hex[];
+}

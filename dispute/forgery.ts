@@ -8,16 +8,15 @@ import { bytesToHex } from "viem";
 import type { Descriptor } from "../compiler/mod.ts";
 import {
   cloneState,
+  mappedPath,
   packState,
   REGIONS,
   stateHash,
   STATUS,
   type VmState,
 } from "../fpvm/mod.ts";
-import type { LeafClaims } from "./claims.ts";
+import type { LeafClaims, OperandProof } from "./claims.ts";
 import type { LeafTrace } from "./leaf_trace.ts";
-import { mappedPath } from "./mapped_path.ts";
-import type { OperandProof } from "./party.ts";
 
 /** How a liar's run ends. */
 export type ForgeryKind =

@@ -6,13 +6,17 @@
  * result is not what the program computes must stop, not stake.
  */
 import { bytesToHex, type Hex } from "viem";
-import { ChainLearnError, MerkleTree } from "../fpvm/mod.ts";
+import {
+  ChainLearnError,
+  equalBytes,
+  mappedPath,
+  MerkleTree,
+} from "../fpvm/mod.ts";
 import { type Descriptor, tensorHeight } from "../compiler/mod.ts";
-import type { Claims, LeafClaims } from "./claims.ts";
+import type { Claims, LeafClaims, OperandProof } from "./claims.ts";
 import type { Execution } from "./execution.ts";
 import { forgeLeaf, type Forgery } from "./forgery.ts";
 import { descriptorProof, LeafTrace } from "./leaf_trace.ts";
-import { mappedPath } from "./mapped_path.ts";
 
 const OUTPUT_ROOT_LEVEL = 0;
 
@@ -110,7 +114,7 @@ export class Party implements Claims {
       : OUTPUT_ROOT_LEVEL;
     const claimed = this.resultTree(step).node(level, index);
     const operands = this.#operands(step);
-    if (!equal(claimed, trace.resultRoot(level))) {
+    if (!equalBytes(claimed, trace.resultRoot(level))) {
       if (this.forgery) {
         return forgeLeaf(trace, this.forgery, {
           claimed,
@@ -159,14 +163,4 @@ export class Party implements Claims {
       }];
     });
   }
-}
-
-/** An operand's root with its siblings, bottom-up. */
-export interface OperandProof {
-  readonly root: Hex;
-  readonly path: readonly Hex[];
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.every((x, i) => x === b[i]);
 }

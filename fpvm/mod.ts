@@ -34,6 +34,7 @@
 
 export { ChainLearnError } from "./errors.ts";
 export type { ErrorDetails, ExitCode } from "./errors.ts";
+export { concatBytes, equalBytes } from "./bytes.ts";
 export {
   hashPair,
   keccak256,
@@ -105,6 +106,7 @@ export {
   initialStateHash,
 } from "./initial_state.ts";
 export type { LeafInput } from "./initial_state.ts";
+export { mappedPath } from "./mapped_path.ts";
 export { loadElf } from "./elf.ts";
 export { MAX_GRAFT_HEIGHT, run, step, SYSCALL } from "./step.ts";
 export { runTranslated } from "./translate.ts";

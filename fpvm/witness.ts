@@ -6,8 +6,10 @@
  * `stepWitness` is the contract's mirror: it accepts exactly what the contract accepts.
  */
 
+import { concatBytes, equalBytes } from "./bytes.ts";
 import { ChainLearnError } from "./errors.ts";
 import { prepare, type PreparedInstruction } from "./instructions.ts";
+import { mappedPath } from "./mapped_path.ts";
 import { type MachineMemory, type Memory, MEMORY_HEIGHT } from "./memory.ts";
 import {
   copyProcessor,
@@ -24,9 +26,6 @@ const leafIndex = (address: number) => address >>> 5;
 
 /** Highest bit in which two different leaf indices differ: the level at which their paths join. */
 const joinLevel = (a: number, b: number) => 31 - Math.clz32(a ^ b);
-
-const isEqual = (a: Uint8Array, b: Uint8Array) =>
-  a.every((byte, i) => byte === b[i]);
 
 /** The word of a leaf that an address names, as i32. */
 function wordOf(leaf: Uint8Array, address: number): number {
@@ -85,28 +84,9 @@ class RecordingMemory implements MachineMemory {
   /** A subtree's root and its path up to level `end`, without zero-subtree siblings. */
   #add(address: number, height: number, end: number): void {
     this.parts.push(this.memory.subtreeRoot(address, height));
-    const map = new Uint8Array(4);
-    const view = new DataView(map.buffer);
-    this.parts.push(map);
     const siblings = this.memory.path(address, height).slice(0, end - height);
-    siblings.forEach((sibling, i) => {
-      const level = height + i;
-      if (isEqual(sibling, zeroHash(level))) return;
-      view.setUint32(0, view.getUint32(0) | 1 << level);
-      this.parts.push(sibling);
-    });
+    this.parts.push(mappedPath(siblings, height));
   }
-}
-
-function concatenated(parts: Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /**
@@ -118,7 +98,7 @@ export function buildWitness(state: VmState): Uint8Array {
   const memory = new RecordingMemory(state.memory.clone());
   memory.parts.push(packProcessor(state.memory.root(), state));
   step({ ...copyProcessor(state), memory });
-  return concatenated(memory.parts);
+  return concatBytes(memory.parts);
 }
 
 /** Memory of which the witness is all there is; every item is proven against the root when read. */
@@ -152,7 +132,7 @@ class WitnessMemory implements MachineMemory {
     this.#instructionLeaf = leafIndex(pc);
     this.#instructionBytes = this.#bytes(32);
     this.#siblings = this.#path(0, MEMORY_HEIGHT);
-    if (!isEqual(this.#computeRoot(), this.#root)) {
+    if (!equalBytes(this.#computeRoot(), this.#root)) {
       throw this.#invalid("an instruction path to the memory root", "another");
     }
     return prepare(wordOf(this.#instructionBytes, pc));
@@ -234,7 +214,7 @@ class WitnessMemory implements MachineMemory {
     const root = this.#bytes(32);
     this.#item = { leaf, height, siblings: this.#path(height, join) };
     this.#itemBytes = root;
-    if (!isEqual(this.#climb(root), this.#siblings[join])) {
+    if (!equalBytes(this.#climb(root), this.#siblings[join])) {
       throw this.#invalid(
         `a path that joins the instruction's at level ${join}`,
         "another hash",

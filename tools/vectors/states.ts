@@ -1,6 +1,6 @@
 /** Golden vectors of docs/formats.md, "VM state" and "Final-state claim": ends of programs, true to the rules or not. */
-import { mappedPath } from "../../dispute/mapped_path.ts";
 import {
+  mappedPath,
   Memory,
   newProcessor,
   packState,
