@@ -6,6 +6,8 @@
  */
 import {
   ChainLearnError,
+  concatBytes,
+  equalBytes,
   keccak256,
   LEAF_BYTES,
   MerkleTree,
@@ -33,28 +35,12 @@ const RESERVED = /^__(code|tree|metadata__|(initial|pad)\..*)$/s;
 const FORMAT = `chainlearn bundle ${FORMAT_VERSION}`;
 const DIGEST_BLANK = "0".repeat(64);
 
-const hex = (bytes: Uint8Array) =>
-  Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-const equal = (a: Uint8Array, b: Uint8Array) =>
-  a.length === b.length && a.every((x, i) => x === b[i]);
-
 /** The nodes of one constant's tree at page height, left to right; its root if the tree is lower. */
 function pageNodes(bytes: Uint8Array): Uint8Array {
   const tree = MerkleTree.ofBytes(bytes);
   if (tree.height <= PAGE_HEIGHT) return tree.root;
   const pages = Math.ceil(bytes.length / (LEAF_BYTES << PAGE_HEIGHT));
-  return concat(
+  return concatBytes(
     Array.from({ length: pages }, (_, i) => tree.node(PAGE_HEIGHT, i)),
   );
 }
@@ -92,14 +78,14 @@ export function writeBundle(commitment: Commitment): Uint8Array {
   model.slots.forEach((slot, i) => {
     if (slot.initial) tensors.push(u8(`${INITIAL}${i}`, slot.initial));
   });
-  tensors.push(u8(CODE, concat(commitment.programs.map((p) => p.code))));
+  tensors.push(u8(CODE, concatBytes(commitment.programs.map((p) => p.code))));
   tensors.push(
-    u8(TREE, concat(model.constants.map((c) => pageNodes(c.bytes)))),
+    u8(TREE, concatBytes(model.constants.map((c) => pageNodes(c.bytes)))),
   );
   const metadata = {
     format: FORMAT,
     digest: DIGEST_BLANK,
-    modelRoot: hex(commitment.modelRoot),
+    modelRoot: commitment.modelRoot.toHex(),
     metadata: commitment.metadata,
     graph: modelToJson(model),
   };
@@ -117,7 +103,7 @@ function headerDigest(header: Uint8Array, file: string) {
   const at = start + mark.length;
   const blanked = header.slice();
   blanked.fill("0".charCodeAt(0), at, at + 64);
-  return { at, text: new TextEncoder().encode(hex(keccak256(blanked))) };
+  return { at, text: new TextEncoder().encode(keccak256(blanked).toHex()) };
 }
 
 function indexOf(bytes: Uint8Array, part: Uint8Array): number {
@@ -153,7 +139,7 @@ export function readBundle(bytes: Uint8Array, file: string): Commitment {
     throw damaged(file, `format "${FORMAT}"`, `"${metadata.format}"`);
   }
   const digest = headerDigest(header, file);
-  if (!equal(header.subarray(digest.at, digest.at + 64), digest.text)) {
+  if (!equalBytes(header.subarray(digest.at, digest.at + 64), digest.text)) {
     throw damaged(file, "a header that matches its digest", "a changed header");
   }
   const stored = new Map(tensors.map((t) => [t.name, t]));
@@ -181,7 +167,7 @@ export function readBundle(bytes: Uint8Array, file: string): Commitment {
   checkListing(model, listed, file);
   checkTree(model, tree, file);
   const commitment = commitModel(model);
-  if (!equal(code, concat(commitment.programs.map((p) => p.code)))) {
+  if (!equalBytes(code, concatBytes(commitment.programs.map((p) => p.code)))) {
     throw damaged(
       file,
       "the programs that its kernels compile to",
@@ -191,10 +177,10 @@ export function readBundle(bytes: Uint8Array, file: string): Commitment {
   if (metadata.metadata !== commitment.metadata) {
     throw damaged(file, "the metadata of its graph", "other metadata");
   }
-  if (metadata.modelRoot !== hex(commitment.modelRoot)) {
+  if (metadata.modelRoot !== commitment.modelRoot.toHex()) {
     throw damaged(
       file,
-      `model root ${hex(commitment.modelRoot)}`,
+      `model root ${commitment.modelRoot.toHex()}`,
       String(metadata.modelRoot),
     );
   }
@@ -227,11 +213,13 @@ function checkTree(model: Model, tree: Uint8Array, file: string): void {
     const nodes = pageNodes(bytes);
     for (let i = 0; i < nodes.length; i += LEAF_BYTES, at += LEAF_BYTES) {
       const kept = tree.subarray(at, at + LEAF_BYTES);
-      if (!equal(kept, nodes.subarray(i, i + LEAF_BYTES))) {
+      if (!equalBytes(kept, nodes.subarray(i, i + LEAF_BYTES))) {
         throw damaged(
           file,
           `page ${i / LEAF_BYTES} of tensor "${name}" to hash to its node`,
-          equal(kept, zeroHash(0)) ? "an empty node" : "a changed page or node",
+          equalBytes(kept, zeroHash(0))
+            ? "an empty node"
+            : "a changed page or node",
         );
       }
     }

@@ -5,7 +5,7 @@
  * and `__pad.N` tensors stand between. Read strictly: everything must be described, nothing twice.
  */
 import { ChainLearnError } from "../fpvm/mod.ts";
-import type { DType } from "./ir.ts";
+import { type DType, dtypes } from "./ir.ts";
 
 /** A tensor in the container; `shape` is the physical one. */
 export interface StoredTensor {
@@ -38,18 +38,11 @@ const dtypeNames: Record<DType, string> = {
   f16: "F16",
   bf16: "BF16",
 };
-const dtypeBytes: Record<string, number> = {
-  BOOL: 1,
-  I8: 1,
-  U8: 1,
-  I16: 2,
-  U16: 2,
-  I32: 4,
-  I64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-};
+const dtypeBytes: Record<string, number> = Object.fromEntries(
+  Object.entries(dtypeNames).map((
+    [dtype, name],
+  ) => [name, dtypes[dtype as DType].bytes]),
+);
 
 /** Packs tensors, in order, and metadata into one file. */
 export function writeSafetensors(file: SafetensorsFile): Uint8Array {
