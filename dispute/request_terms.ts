@@ -3,9 +3,9 @@
  *
  * Whoever answers or disputes starts here, from public data alone.
  */
-import { bytesToHex, concat, getAbiItem, type Hex, hexToBytes } from "viem";
+import { bytesToHex, getAbiItem, type Hex, hexToBytes } from "viem";
 import { marketAbi, type MarketClient, registryAbi } from "../contracts/mod.ts";
-import type { Commitment, Input } from "../compiler/mod.ts";
+import { byteLength, type Commitment, type Input } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import type { RequestTerms } from "./execution.ts";
 
@@ -71,7 +71,12 @@ export async function readRequestTerms(
           ? own.shift() ?? missing(input)
           : next.source === SOURCE.bytes
           ? hexToBytes(next.data)
-          : await readChunks(market, next.roots),
+          : await readChunks(
+            market,
+            next.roots,
+            next.chunkHeight,
+            byteLength(model.slots[input.slot].type),
+          ),
       );
     }
   }
@@ -100,9 +105,15 @@ function samplingBytes(
   return bytes;
 }
 
+/**
+ * The bytes of an input in uploaded chunks of `height`. Many chunks may have one root: those of another height are other
+ * bytes, and those of the same height differ in the zeros at their end alone, which the input's length settles.
+ */
 async function readChunks(
   market: MarketClient,
   roots: readonly Hex[],
+  height: number,
+  byteLength: number,
 ): Promise<Uint8Array> {
   const { connection, deployment } = market;
   const logs = await connection.ask(
@@ -116,18 +127,20 @@ async function readChunks(
         strict: true,
       }),
   );
-  const chunks = roots.map((root, i) => {
-    // Zeros at the end do not change a root: of an uploaded chunk in the middle only the full one is meant.
-    const found = logs.filter((log) => log.args.root === root)
-      .map((log) => hexToBytes(log.args.data));
-    const size = 32 << (logs[0]?.args.height ?? 0);
-    const last = i === roots.length - 1;
-    const chunk = found.find((bytes) => last || bytes.length === size);
-    if (chunk) return chunk;
-    throw new ChainLearnError(
-      `Cannot read chunk ${root}: expected its event on the chain, found none`,
-      { exitCode: 3, hint: "Ask a node that keeps the chain's events." },
+  const size = 32 * 2 ** height;
+  const bytes = new Uint8Array(byteLength);
+  roots.forEach((root, i) => {
+    const log = logs.find(({ args }) =>
+      args.root === root && args.height === height
     );
+    if (!log) {
+      throw new ChainLearnError(
+        `Cannot read chunk ${root}: expected its event on the chain, found none`,
+        { exitCode: 3, hint: "Ask a node that keeps the chain's events." },
+      );
+    }
+    const chunk = hexToBytes(log.args.data);
+    bytes.set(chunk.subarray(0, byteLength - size * i), size * i);
   });
-  return concat(chunks);
+  return bytes;
 }
