@@ -130,6 +130,7 @@ export function parseClaim(text: string, file: string): ClaimFile {
   }
   if (typeof claim.finish !== "boolean") fail(file, "finish", claim.finish);
   list("inputs", isText);
+  list("inputRoots", isHex);
   list("stateRoots", isHex);
   list(
     "results",
@@ -175,6 +176,10 @@ export function partyOfClaim(
     iterations: claim.iterations,
     finish: claim.finish,
   };
+  const inputRoots = terms.inputs.map((input) => tensorRoot(input).toHex());
+  if (inputRoots.join() !== claim.inputRoots.join()) {
+    fail(file, `input roots ${inputRoots.join()}`, claim.inputRoots.join());
+  }
   const execution = Execution.restore(
     commitment,
     terms,

@@ -58,17 +58,17 @@ export function intervalRounds(steps: bigint, k: number): number {
   return rounds;
 }
 
-/** What a dispute of one node costs when its program takes `worstSteps`. */
+/** What the longest dispute of one node costs: a liar may claim a run of `maxSteps`. */
 export function estimateDispute(
   steps: bigint,
   height: number,
-  worstSteps: number,
+  maxSteps: bigint,
   { k, q }: Rounds,
 ): Omit<DisputeEstimate, "node" | "worstSteps"> {
   const rounds = {
     graph: intervalRounds(steps, k),
     tensor: Math.ceil(height / q),
-    instruction: intervalRounds(BigInt(worstSteps), k),
+    instruction: intervalRounds(maxSteps, k),
   };
   const answers = rounds.graph + rounds.tensor + rounds.instruction;
   // The first round of each phase comes with the move that opens the phase.
@@ -102,7 +102,7 @@ export function estimateModel(
       ...estimateDispute(
         steps,
         descriptors[node].resultHeight,
-        worstSteps,
+        descriptors[node].maxSteps,
         rounds,
       ),
     };

@@ -12,7 +12,7 @@ import {
   tensorRoot,
   zeroHash,
 } from "../fpvm/mod.ts";
-import type { Executor } from "../runtime/mod.ts";
+import { type Executor, iterationsOf } from "../runtime/mod.ts";
 
 /** What the request fixes. */
 export interface RequestTerms {
@@ -44,6 +44,7 @@ export class Execution {
     initial: readonly Uint8Array[],
   ) {
     const { slots } = commitment.model;
+    iterationsOf(commitment.model, terms.iterations);
     this.#written = slots.map((slot, i) => [{
       step: -1,
       bytes: initial[i],
@@ -77,7 +78,7 @@ export class Execution {
     return execution;
   }
 
-  /** Rebuilds an execution from what {@linkcode results} gave; lengths are checked, truth is not. */
+  /** Rebuilds an execution from what {@linkcode results} gave; steps and lengths are checked, truth is not. */
   static restore(
     commitment: Commitment,
     terms: RequestTerms,
@@ -91,16 +92,20 @@ export class Execution {
     );
     let last = -1;
     for (const { step, bytes } of results) {
-      const slot = model.nodes[step % model.nodes.length]?.result;
-      const expected = slot === undefined
-        ? -1
-        : byteLength(model.slots[slot].type);
       if (
-        !(step > last && step < execution.nodeSteps) ||
-        bytes.length !== expected
+        !(Number.isInteger(step) && step > last && step < execution.nodeSteps)
       ) {
         throw new ChainLearnError(
-          `Cannot restore an execution: step ${step}: expected ${expected} bytes after step ${last}, found ${bytes.length}`,
+          `Cannot restore an execution: expected a step in ${last + 1} .. ${
+            execution.nodeSteps - 1
+          }, found ${step}`,
+        );
+      }
+      const slot = model.nodes[step % model.nodes.length].result;
+      const expected = byteLength(model.slots[slot].type);
+      if (bytes.length !== expected) {
+        throw new ChainLearnError(
+          `Cannot restore an execution: step ${step}: expected ${expected} bytes, found ${bytes.length}`,
         );
       }
       execution.#record(step, slot, bytes);

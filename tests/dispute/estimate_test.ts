@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { innerEnds, segmentCount, segmentEnd } from "../../contracts/mod.ts";
 import {
   estimateDispute,
@@ -73,7 +73,7 @@ Deno.test("estimateModel: no dispute about the model takes more moves than forec
     ) {
       for (const kind of ["consistent", "fake_timeout"] as const) {
         const liar = await liarOf(truth, kind, step, leaf, null);
-        if (!liar) continue;
+        assert(liar, `${kind} at ${step}`);
         for (
           const [challenger, submitter] of [[liar, honest], [honest, liar]]
         ) {

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   bytesToHex,
   concat,
@@ -130,9 +130,9 @@ Deno.test("Party.leaf: D3 an honest party does not defend what its program does 
 
 Deno.test("Party: a liar's final state gives his false leaf by the rules, and part of his run is false", async () => {
   for (const kind of faultKinds) {
-    const liar = await liarOf(truth, kind, 3, 1, null);
-    if (!liar) continue;
-    const { opening, stateHash } = liar.leaf(3n, 1);
+    const liar = await liarOf(truth, kind, 3, 5, null);
+    assert(liar, kind);
+    const { opening, stateHash } = liar.leaf(3n, 5);
     const state = hexToBytes(opening.finalState);
     assertEquals(state.length, 178, kind);
     assertEquals(stateHash(opening.steps), keccak256(opening.finalState), kind);
@@ -140,7 +140,7 @@ Deno.test("Party: a liar's final state gives his false leaf by the rules, and pa
     assertEquals(opening.steps >= 1n && opening.steps <= limit, true, kind);
     const exited = state[48] === 1 && state[49] === 0;
     assertEquals(exited, opening.outputPath !== "0x", kind);
-    const run = honest.leaf(3n, 1);
+    const run = honest.leaf(3n, 5);
     assertEquals(stateHash(0n), run.stateHash(0n), kind);
     assertEquals(opening.finalState === run.opening.finalState, false, kind);
   }
