@@ -5,6 +5,20 @@
  * turn claims into moves. `playLocally` plays without a chain under the same rules as the contracts. Honest players and
  * liars differ in their claims alone.
  *
+ * On a chain a `ChainPlayer` plays one side of a dispute, a `Defence` all disputes of a submission; `startLocalChain`,
+ * `playDispute` and `playCampaign` are for demonstrations and measurements.
+ *
+ * @example
+ * ```ts
+ * import type { Execution, Party as Liar } from "./dispute/mod.ts";
+ * import { Party, playLocally, shapeOf } from "./dispute/mod.ts";
+ *
+ * function whoWins(truth: Execution, liar: Liar): string {
+ *   const shape = shapeOf(truth.commitment);
+ *   return playLocally(shape, liar, new Party(truth), true).winner; // "submitter"
+ * }
+ * ```
+ *
  * @module
  */
 export type { Claims, LeafClaims } from "./claims.ts";
