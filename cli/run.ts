@@ -15,7 +15,9 @@ import {
   createVmExecutor,
   type Executor,
   finishedSlotRoots,
+  iterationsOf,
   type Run,
+  slotRoot,
   stateRoot,
 } from "../runtime/mod.ts";
 import { openBundle, openExecutor } from "./bundles.ts";
@@ -39,7 +41,7 @@ interface RunCommandOptions {
   json?: boolean;
 }
 
-/** What a run can be checked against later; docs/formats.md, "Receipt". */
+/** What a run can be checked against later; docs/formats.md, "Receipt file". */
 export interface Receipt {
   readonly format: "chainlearn receipt 1";
   readonly modelRoot: string;
@@ -141,14 +143,15 @@ export function receiptOf(
   run: Run,
   device: string,
 ): Receipt {
+  const { model } = commitment;
+  const roots = run.slots.map((bytes, slot) => slotRoot(model, slot, bytes));
   return {
     format: "chainlearn receipt 1",
     modelRoot: commitment.modelRoot.toHex(),
     inputRoots: inputs.map((input) => tensorRoot(input).toHex()),
     iterations,
     outputs: run.outputs.map((output) => output.toHex()),
-    finalState: stateRoot(finishedSlotRoots(commitment.model, run.slots))
-      .toHex(),
+    finalState: stateRoot(finishedSlotRoots(model, roots)).toHex(),
     device,
     version: "0.1.0",
   };
@@ -187,7 +190,7 @@ async function execute(
     receiptOf(
       commitment,
       inputs,
-      options.iterations ?? 1,
+      iterationsOf(model, options.iterations),
       run,
       executor.device,
     );
