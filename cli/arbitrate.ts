@@ -1,9 +1,9 @@
 /** `chainlearn arbitrate`: judges one disputed instruction from its witness file alone. */
 import type { Command } from "commander";
-import { parseWitness } from "../dispute/mod.ts";
+import { instructionOf, parseWitness } from "../dispute/mod.ts";
 import {
   ChainLearnError,
-  disassemble,
+  STATE_BYTES,
   stepWitness,
   unpackState,
 } from "../fpvm/mod.ts";
@@ -23,15 +23,11 @@ async function arbitrate(
     );
   }
   const claimTrue = poststate.toHex() === file.claimed;
-  const pc = unpackState(witness.subarray(0, 178)).pc >>> 0;
-  const hasInstruction = witness.length > 178;
-  const word = hasInstruction
-    ? new DataView(witness.buffer, witness.byteOffset + 178 + (pc & 28))
-      .getUint32(0, true)
-    : null;
-  const text = word === null
-    ? "no instruction: the machine had stopped"
-    : disassemble(word, pc);
+  const instruction = instructionOf(witness) ?? {
+    pc: unpackState(witness.subarray(0, STATE_BYTES)).pc >>> 0,
+    word: null,
+    text: "no instruction: the machine had stopped",
+  };
   if (!claimTrue) Deno.exitCode = 1;
   if (options.json) {
     return printJson({
@@ -39,14 +35,14 @@ async function arbitrate(
       node: file.step,
       leaf: file.leaf,
       step: file.vmStep,
-      instruction: { pc, word, text },
+      instruction,
       prestate,
       poststate,
       claimed: `0x${file.claimed}`,
     });
   }
   console.log(
-    `node ${file.step}, leaf ${file.leaf}, step ${file.vmStep}: ${text}`,
+    `node ${file.step}, leaf ${file.leaf}, step ${file.vmStep}: ${instruction.text}`,
   );
   console.log(`prestate   ${toHex(prestate)}`);
   console.log(`poststate  ${toHex(poststate)}`);

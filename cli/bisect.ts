@@ -5,18 +5,14 @@ import {
   arbitratedStep,
   type ClaimFile,
   DEFAULT_ROUNDS,
+  instructionOf,
   parseClaim,
   partyOfClaim,
   playLocally,
   shapeOf,
   writeWitness,
 } from "../dispute/mod.ts";
-import {
-  ChainLearnError,
-  disassemble,
-  stepWitness,
-  unpackState,
-} from "../fpvm/mod.ts";
+import { ChainLearnError, stepWitness } from "../fpvm/mod.ts";
 import { openBundle } from "./bundles.ts";
 import { exists, readText, writeFile } from "./files.ts";
 import { parseCount } from "./options.ts";
@@ -135,11 +131,6 @@ async function describe(
 ) {
   const { branch, interval, witness } = step;
   const { prestate, poststate } = stepWitness(witness);
-  const pc = unpackState(witness.subarray(0, 178)).pc >>> 0;
-  const word = new DataView(
-    witness.buffer,
-    witness.byteOffset + 178 + (pc & 28),
-  ).getUint32(0, true);
   await writeFile(
     output,
     writeWitness({
@@ -157,7 +148,8 @@ async function describe(
     node: Number(branch.step),
     leaf: branch.index,
     step: Number(interval.lo),
-    instruction: disassemble(word, pc),
+    instruction: instructionOf(witness)?.text ??
+      "none: the machine had stopped",
     prestate: toHex(prestate),
     poststate: toHex(poststate),
     claimed: interval.high,

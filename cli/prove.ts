@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import {
   Execution,
   faultyParty,
+  instructionOf,
   LeafTrace,
   parseFault,
   writeClaim,
   writeWitness,
 } from "../dispute/mod.ts";
-import { disassemble, stepWitness } from "../fpvm/mod.ts";
+import { stepWitness } from "../fpvm/mod.ts";
 import { openBundle, withExecutor } from "./bundles.ts";
 import { stem, writeFile } from "./files.ts";
 import { readInputs } from "./inputs.ts";
@@ -97,7 +98,6 @@ async function proveStep(
   const trace = new LeafTrace(execution, place.node, place.leaf);
   const witness = trace.witnessAt(place.step);
   const { prestate, poststate } = stepWitness(witness);
-  const state = trace.stateAt(place.step);
   const output = options.output ?? `${stem(options.input[0])}.witness`;
   const text = writeWitness({
     modelRoot: execution.commitment.modelRoot.toHex(),
@@ -109,7 +109,8 @@ async function proveStep(
     witness: witness.toHex(),
   });
   await writeFile(output, text, "witness");
-  const instruction = disassemble(state.memory.load32(state.pc), state.pc);
+  const instruction = instructionOf(witness)?.text ??
+    "none: the machine had stopped";
   if (options.json) {
     printJson({
       witness: output,
