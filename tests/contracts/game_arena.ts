@@ -209,7 +209,10 @@ export class Arena implements AsyncDisposable {
 }
 
 /** The first move that a party would make. */
-export function firstMove(party: Party, { steps, k }: Terms) {
+export function firstMove(
+  party: Party,
+  { steps, k }: Pick<Terms, "steps" | "k">,
+) {
   return {
     claim: hex(party.stateRoot(Number(steps))),
     hashes: hexes(

@@ -179,7 +179,9 @@ function openLeaf(party: Party, view: DisputeView): Move {
     ],
     finalState: hex(packState(state)),
     steps: BigInt(steps),
-    outputPath: hex(outputPath(state, level)),
+    outputPath: state.status === 1 && state.exitCode === 0
+      ? hex(outputPath(state, level))
+      : "0x",
     hashes: innerEnds(0n, BigInt(steps), view.terms.k)
       .map((m) => machineHash(party, Number(step), index, Number(m))),
   };

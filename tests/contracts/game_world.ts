@@ -31,7 +31,10 @@ function leafOf(index: number, iteration: number, root: Uint8Array) {
   return leaf;
 }
 
-function assemble(loops: number): Uint8Array {
+/** How the program ends once it has written its leaf; only `exit` makes the leaf its result. */
+export type ProgramEnd = "exit" | "trap" | "never" | "failure";
+
+function assemble(loops: number, end: ProgramEnd): Uint8Array {
   const [v0, a0, t0, t1, t2, t3, t4, t5] = [2, 4, 8, 9, 10, 11, 12, 13];
   const words = [
     encode("lui", { rt: t0, imm: 0x1000 }),
@@ -47,9 +50,13 @@ function assemble(loops: number): Uint8Array {
     encode("addiu", { rt: t5, rs: t5, imm: -1 }),
     encode("bne", { rs: t5, rt: 0, offset: -2 }),
     0,
-    encode("addiu", { rt: v0, rs: 0, imm: 4001 }),
-    encode("addiu", { rt: a0, rs: 0, imm: 0 }),
-    encode("syscall"),
+    // There is no system call 0: it traps.
+    encode("addiu", { rt: v0, rs: 0, imm: end === "trap" ? 0 : 4001 }),
+    encode("addiu", { rt: a0, rs: 0, imm: end === "failure" ? 1 : 0 }),
+    end === "never"
+      ? encode("beq", { rs: 0, rt: 0, offset: -1 })
+      : encode("syscall"),
+    0,
   ];
   const code = new Uint8Array(4 * words.length);
   const view = new DataView(code.buffer);
@@ -72,6 +79,8 @@ export interface WorldOptions {
   stopSlot?: number;
   /** Nodes whose descriptors are void. */
   voidNodes?: number[];
+  /** `exit` unless said otherwise. */
+  end?: ProgramEnd;
 }
 
 /** The model: descriptors, trees, program. */
@@ -82,10 +91,13 @@ export class World {
   readonly weightRoots: Uint8Array[];
   readonly weightsTree: MerkleTree;
   readonly slotDepth: number;
+  /** Limit of every program. */
+  readonly maxSteps: number;
 
   constructor(readonly options: WorldOptions) {
     const { nodes, slots, height, whole, loops, voidNodes } = options;
-    this.code = assemble(loops);
+    this.code = assemble(loops, options.end ?? "exit");
+    this.maxSteps = 2 * (12 + 3 * loops);
     this.weightRoots = [1, 2, 3].map((fill) =>
       tensorRoot(new Uint8Array(64).fill(fill))
     );
@@ -99,7 +111,7 @@ export class World {
         programHeight,
         whole,
         resultHeight: height,
-        maxSteps: BigInt(2 * (12 + 3 * loops)),
+        maxSteps: BigInt(this.maxSteps),
         resultSlot: this.resultSlot(i),
         operands: [
           { kind: "slot", index: this.operandSlot(i), height },
@@ -137,6 +149,8 @@ export class World {
 export interface Fault {
   step: number;
   leaf: number;
+  /** The byte that fills the false leaf; 0xaa unless said otherwise. */
+  fill?: number;
 }
 
 /** Someone who has run the whole model, rightly or with a fault. */
@@ -180,14 +194,17 @@ export class Party {
   }
 
   #result(step: number, roots: Uint8Array[]): MerkleTree {
-    const { nodes, height, whole } = this.world.options;
+    const { nodes, height, whole, end = "exit" } = this.world.options;
     const iteration = Math.floor(step / nodes);
     const operand = roots[this.world.operandSlot(step % nodes)];
     const leaves = Array.from(
       { length: whole ? 1 : 2 ** height },
-      (_, j) => leafOf(j, iteration, operand),
+      (_, j) =>
+        end === "exit" ? leafOf(j, iteration, operand) : new Uint8Array(32),
     );
-    if (this.fault?.step === step) leaves[this.fault.leaf].fill(0xaa);
+    if (this.fault?.step === step) {
+      leaves[this.fault.leaf].fill(this.fault.fill ?? 0xaa);
+    }
     return MerkleTree.ofLeaves(leaves, height);
   }
 
@@ -233,11 +250,15 @@ export class Party {
     const known = this.#ends.get(key);
     if (known) return known;
     const state = this.machineAt(step, leaf, 0);
-    const steps = run(state, 1_000_000);
+    const steps = run(state, this.world.maxSteps);
     if (this.fault?.step === step && this.fault.leaf === leaf) {
+      const { fill = 0xaa } = this.fault;
       for (let word = 0; word < 8; word++) {
-        state.memory.store32(0x2000_0000 + 4 * word, 0xaaaaaaaa | 0);
+        state.memory.store32(0x2000_0000 + 4 * word, (fill * 0x01010101) | 0);
       }
+      // Whatever the program did: he claims that it succeeded.
+      state.status = 1;
+      state.exitCode = 0;
     }
     this.#ends.set(key, { state, steps });
     return { state, steps };
