@@ -165,7 +165,7 @@ export function define(command: Command): void {
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nExit code 0 if all that is needed is there, 3 if not. What is absent serves tests or speed only.",
+      "\nExit code 0 if all that is needed is there, 3 if not. What is absent serves tests or speed only.\n\nExample:\n  chainlearn doctor --json",
     )
     .action(doctor);
 }

@@ -1,5 +1,5 @@
 /** `chainlearn request`: asks for a model's answer, with a fee in escrow. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Hex } from "viem";
 import type { InputData, MarketClient } from "../contracts/mod.ts";
 import { iterationsOf } from "../runtime/mod.ts";
@@ -94,7 +94,10 @@ export function define(command: Command): void {
       [],
     );
   addChainOptions(command, true)
-    .option("--fee <ether>", "for the answer", parseAmount, 10n ** 15n)
+    .addOption(
+      new Option("--fee <ether>", "for the answer").argParser(parseAmount)
+        .default(10n ** 15n, "0.001"),
+    )
     .option(
       "--stake <ether>",
       "of the submitter (default: the registration's)",
