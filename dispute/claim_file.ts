@@ -17,7 +17,7 @@ const WITNESS_FORMAT = "chainlearn witness 1";
 export interface ClaimFile {
   readonly format: string;
   readonly modelRoot: string;
-  /** File name of the bundle it was made from. */
+  /** Path of the bundle, as it was given. */
   readonly bundle: string;
   readonly iterations: number;
   readonly finish: boolean;
