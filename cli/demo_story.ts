@@ -88,7 +88,7 @@ export function verdict(commitment: Commitment, game: PlayedDispute): string {
   const row = (phase: keyof typeof rounds, of: string, found: string) =>
     widths[phase] === 0 ? [] : [[
       `  ${phase}`,
-      `${rounds[phase]} ${rounds[phase] === 1 ? "round" : "rounds"}`,
+      `${rounds[phase]} round${rounds[phase] === 1 ? " " : "s"}`,
       `of ${formatCount(widths[phase])} ${of}`,
       found,
     ]];
