@@ -1,39 +1,25 @@
 import { assert, assertEquals } from "@std/assert";
+import { bears, invariants, rowsOf, testNames } from "../docs/security.ts";
 
-const root = new URL("../../", import.meta.url);
+const kinds = ["GAME", "MARKET", "TREE", "VM"];
 
-async function texts(folder: string, end: string): Promise<string> {
-  let all = "";
-  for await (const entry of Deno.readDir(new URL(folder, root))) {
-    if (!entry.name.endsWith(end)) continue;
-    all += await Deno.readTextFile(new URL(`${folder}${entry.name}`, root));
-  }
-  return all;
+for (const kind of kinds) {
+  Deno.test(`INVARIANT ${kind}-n: each number is checked once, has a test, and both are in docs/security.md`, async () => {
+    const numbers = ((await invariants()).get(kind) ?? [])
+      .sort((a, b) => a - b);
+    assert(numbers.length > 0, `no ${kind}`);
+    assertEquals(numbers, numbers.map((_, i) => i + 1));
+    const names = [...await testNames()];
+    const rows = await rowsOf("docs/security.md");
+    for (const number of numbers) {
+      const own = names.filter((name) => bears(name, kind, number));
+      assert(own.length > 0, `${kind}-${number} has no test`);
+      const row = rows.get(`${kind}-${number}`) ?? [];
+      assertEquals(own.sort(), row.sort(), `${kind}-${number}`);
+    }
+  });
 }
 
-Deno.test("INVARIANT MARKET-n: each number is checked once, has a test, and both are in docs/security.md", async () => {
-  const sources = await texts("contracts/src/", ".sol");
-  const numbers = [...sources.matchAll(/INVARIANT MARKET-(\d+):/g)]
-    .map((match) => Number(match[1]))
-    .sort((a, b) => a - b);
-  assertEquals(numbers, numbers.map((_, i) => i + 1));
-  const tests = await texts("contracts/test/", ".t.sol");
-  const security = await Deno.readTextFile(new URL("docs/security.md", root));
-  for (const number of numbers) {
-    const names = [
-      ...tests.matchAll(
-        new RegExp(`function (test_MARKET_${number}_\\w+)`, "g"),
-      ),
-    ].map((match) => match[1]);
-    assert(names.length > 0, `MARKET-${number} has no test`);
-    const row = security.split("\n").find((line) =>
-      line.startsWith(`| MARKET-${number} `)
-    );
-    for (const name of names) {
-      assert(
-        row?.includes(name),
-        `docs/security.md: MARKET-${number}, ${name}`,
-      );
-    }
-  }
+Deno.test("INVARIANT: the contracts have no other kinds", async () => {
+  assertEquals([...(await invariants()).keys()].sort(), kinds);
 });
