@@ -9,8 +9,10 @@ import {
   composeInitialState,
   encode,
   leafCountHeight,
+  mappedPath,
   MerkleTree,
   packState,
+  REGIONS,
   run,
   stateHash,
   tensorRoot,
@@ -254,7 +256,10 @@ export class Party {
     if (this.fault?.step === step && this.fault.leaf === leaf) {
       const { fill = 0xaa } = this.fault;
       for (let word = 0; word < 8; word++) {
-        state.memory.store32(0x2000_0000 + 4 * word, (fill * 0x01010101) | 0);
+        state.memory.store32(
+          REGIONS.output.base + 4 * word,
+          (fill * 0x01010101) | 0,
+        );
       }
       // Whatever the program did: he claims that it succeeded.
       state.status = 1;
@@ -265,20 +270,9 @@ export class Party {
   }
 }
 
-/** The mapped path of the result at 0x2000_0000 under a machine's memory: siblings from `height` up, zeros left out. */
+/** The mapped path of the result under a machine's memory: siblings from `height` up, zeros left out. */
 export function outputPath(state: VmState, height: number): Uint8Array {
-  const siblings = state.memory.path(0x2000_0000, height);
-  let map = 0;
-  const sent = siblings.filter((sibling, i) => {
-    const zero = zeroHash(height + i);
-    const present = sibling.some((byte, at) => byte !== zero[at]);
-    if (present) map |= 1 << (height + i);
-    return present;
-  });
-  const bytes = new Uint8Array(4 + 32 * sent.length);
-  new DataView(bytes.buffer).setUint32(0, map);
-  sent.forEach((sibling, i) => bytes.set(sibling, 4 + 32 * i));
-  return bytes;
+  return mappedPath(state.memory.path(REGIONS.output.base, height), height);
 }
 
 export const hex = (bytes: Uint8Array): Hex => bytesToHex(bytes);
