@@ -1,7 +1,7 @@
 /**
  * Where a leaf program puts its operands: one window per operand that the kernel reads.
  *
- * Activations lie in the oracle-value region, constants in the model region (fpvm.md, "Memory"). A window
+ * Activations lie in the oracle-value region, constants in the model region (`REGIONS` of the machine). A window
  * is aligned to its size, so the largest come first and no space is lost between them.
  */
 import { ChainLearnError, LEAF_BYTES, REGIONS } from "../../fpvm/mod.ts";
