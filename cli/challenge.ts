@@ -57,7 +57,15 @@ async function challenge(
   const player = { market, claims, secret };
   const dispute = await ownDispute(market, request.submissionId) ??
     await openDisputeOnChain(player, request.submissionId);
-  await play(player, dispute);
+  const last = await play(player, dispute);
+  if (last.phase !== "resolved") {
+    await market.settleDispute(dispute.disputeId);
+    if (options.json) return printJson({ submission: "false", settled: true });
+    console.log(
+      "Another dispute rejected the submission first: the stake is back, finalize pays it out.",
+    );
+    return;
+  }
   await show(market, dispute.disputeId, options.json);
 }
 
@@ -75,10 +83,13 @@ async function ownDispute(market: MarketClient, submissionId: Hex) {
 async function play(
   options: PlayerOptions,
   dispute: { disputeId: Hex; submissionId: Hex },
-): Promise<void> {
+): Promise<DisputeView> {
   note(`Dispute ${dispute.disputeId}; the same command goes on after Ctrl-C.`);
   const player = await ChainPlayer.join(options, "challenger", dispute);
-  await player.play(POLL, (view: DisputeView) => note(`  ${view.phase}`));
+  return await player.play(
+    POLL,
+    (view: DisputeView) => note(`  ${view.phase}`),
+  );
 }
 
 async function show(

@@ -46,7 +46,10 @@ export interface Manners {
   readonly late: boolean;
 }
 
-/** What a turn came to; `silent`: this player will not move again, see `ChainPlayer.refusal`. */
+/**
+ * What a turn came to; `silent`: this player will not move again, see `ChainPlayer.refusal`. `over`: the dispute has
+ * ended, or another one has felled the submission, and this one is to be settled.
+ */
 export type Turn = "moved" | "waiting" | "silent" | "over";
 
 /** Refusals that say that the dispute is elsewhere by now: read it again. */
@@ -116,7 +119,7 @@ export class ChainPlayer {
   async turn(): Promise<Turn> {
     const view = await this.#follow();
     if (view === undefined) return "waiting";
-    if (view.phase === "resolved") return "over";
+    if (view.phase === "resolved" || await this.#fallen(view)) return "over";
     const expired = await this.#expired(view);
     if (view.turn !== this.side) {
       if (expired) return await this.#send(view, { kind: "time_out" });
@@ -133,14 +136,17 @@ export class ChainPlayer {
     return move ? await this.#send(view, move) : "silent";
   }
 
-  /** Plays until the dispute has ended; `poll` milliseconds between questions. Throws the refusal of an own move. */
+  /**
+   * Plays until the dispute is over; `poll` milliseconds between questions. Throws the refusal of an own move.
+   * A view that is not `resolved` at the end says that another dispute was faster.
+   */
   async play(poll: number, onMove?: (view: DisputeView) => void) {
     for (;;) {
       const turn = await this.turn();
       if (this.refusal) throw this.refusal;
       const view = await this.view();
       if (turn === "moved" && view) onMove?.(view);
-      if (view?.phase === "resolved") return view;
+      if (view && (turn === "over" || view.phase === "resolved")) return view;
       if (turn !== "moved") {
         await new Promise((resolve) => setTimeout(resolve, poll));
       }
@@ -158,6 +164,12 @@ export class ChainPlayer {
       if (!gap || ++this.#gaps > MAX_GAPS) throw error;
       return undefined;
     }
+  }
+
+  async #fallen({ terms }: DisputeView): Promise<boolean> {
+    const { market } = this.options;
+    const { status } = await market.submissionState(terms.submissionId);
+    return status === "fallen";
   }
 
   async #expired(view: DisputeView): Promise<boolean> {

@@ -120,6 +120,35 @@ Deno.test("Defence: answers disputes side by side, also new ones", async () => {
   assertEquals([openDisputes, disputes, status], [0, 2, "revealed"]);
 });
 
+Deno.test("ChainPlayer: D15 ends when another dispute has felled the submission, and gets its stake back", async () => {
+  await using chain = await startLocalChain();
+  const { honest, lying, requestId } = await stage(chain, 0n);
+  const { submissionId } = await answerRequest(requestId, lying);
+  const slower = { ...honest, account: await chain.party("slower") };
+  const { market } = slower.account;
+  const { registrationId } = await market.requestState(requestId);
+  const { challengerStake } = await market.terms(registrationId);
+  const dispute = await openDisputeOnChain(optionsOf(slower), submissionId);
+  const late = await ChainPlayer.join(
+    optionsOf(slower),
+    "challenger",
+    dispute,
+  );
+  assertEquals(await late.turn(), "moved");
+  const { winner } = await playDispute(
+    chain,
+    requestId,
+    { challenger: honest, submitter: lying },
+    "submitter",
+  );
+  assertEquals(winner, "challenger");
+  const view = await late.play(1);
+  assertEquals(view.phase, "graph");
+  await market.settleDispute(dispute.disputeId);
+  const credit = await market.credits(market.connection.sender());
+  assert(credit >= challengerStake);
+});
+
 Deno.test("inOrder: takes each event once and leaves out what was taken back", () => {
   const event = (block: bigint, index: number, removed = false) => ({
     event: {
