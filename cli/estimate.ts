@@ -56,7 +56,7 @@ async function estimate(path: string, options: EstimateOptions): Promise<void> {
     ["  gas", formatCount(dispute.gas)],
     [
       `sufficient stake at ${options.gasPrice} gwei`,
-      `${formatEther(needed.stake)} ether`,
+      `${formatEther(needed.minStake)} ether`,
     ],
     ["sufficient clock and challenge period", formatSeconds(needed.clock)],
   ].map((row) => row.map(String))));

@@ -34,6 +34,8 @@ export interface MarketReader {
   /** Wei that `account` may withdraw. */
   credits(account: Address): Promise<bigint>;
   burned(): Promise<bigint>;
+  /** Wei per gas, as the node sees it now. */
+  gasPrice(): Promise<bigint>;
 }
 
 function known(status: number, what: string, id: Hex): void {
@@ -77,6 +79,8 @@ export function createMarketReader(
   return {
     requestState,
     submissionState,
+    gasPrice: () =>
+      connection.ask("read the gas price", () => reader.getGasPrice()),
     limits: () =>
       connection.ask(
         "read the limits",

@@ -137,19 +137,44 @@ export function estimateModel(
   };
 }
 
-/** Stakes and clocks that hold for a gas price, wei per gas, and a time to be included, seconds. */
+/** Stakes and clocks of a registration. */
+export interface Stakes {
+  readonly share: bigint;
+  readonly compensation: bigint;
+  readonly minStake: bigint;
+  readonly challengerStake: bigint;
+  readonly clock: number;
+  readonly challengePeriod: number;
+}
+
+/** Disputes of one submission that are compensated when another one fells it. */
+const COMPENSATED = 16n;
+
+/**
+ * Stakes and clocks that hold for a gas price, wei per gas, and a time to be included, seconds.
+ *
+ * The winner's share exceeds the dearer side's gas in the longest dispute; share and all compensations together are at
+ * most half of a stake; a clock is at least three times the slowest honest answer and every move's inclusion.
+ */
 export function sufficientParameters(
   estimate: ModelEstimate,
   gasPrice: bigint,
   inclusionSeconds: number,
-) {
+): Stakes {
   const { challengerGas, submitterGas, transactions } = estimate.dispute;
-  // The winner's share must exceed the dearer side's gas; the share is at most half of the stake.
-  const share =
-    BigInt(Math.ceil(1.25 * Math.max(challengerGas, submitterGas))) * gasPrice;
+  const gas = (amount: number) => BigInt(Math.ceil(amount)) * gasPrice;
+  const share = gas(1.25 * Math.max(challengerGas, submitterGas));
+  const compensation = gas(1.25 * challengerGas);
   const clock = Math.ceil(
     3 *
       (estimate.answerSeconds + inclusionSeconds * Math.ceil(transactions / 2)),
   );
-  return { share, stake: 4n * share, clock, challengePeriod: clock };
+  return {
+    share,
+    compensation,
+    minStake: 2n * (share + COMPENSATED * compensation),
+    challengerStake: 2n * share,
+    clock,
+    challengePeriod: clock,
+  };
 }

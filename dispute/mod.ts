@@ -71,6 +71,7 @@ export {
   intervalRounds,
   type ModelEstimate,
   moveGas,
+  type Stakes,
   sufficientParameters,
 } from "./estimate.ts";
 export {

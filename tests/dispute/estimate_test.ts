@@ -120,15 +120,17 @@ Deno.test("sufficientParameters: stake, share and clock keep the market's rules"
   const estimate = estimateModel(commitment, 4, { k: 16, q: 4 });
   const { challengerGas, submitterGas, transactions } = estimate.dispute;
   const gasPrice = 10n ** 9n;
-  const { share, stake, clock, challengePeriod } = sufficientParameters(
+  const found = sufficientParameters(
     estimate,
     gasPrice,
     12,
   );
+  const { share, compensation, minStake, clock, challengePeriod } = found;
   const dearer = BigInt(Math.max(challengerGas, submitterGas));
   assertEquals(share > dearer * gasPrice, true);
-  // INVARIANT MARKET-30: the share is at most half of either stake.
-  assertEquals(share <= stake / 2n, true);
+  // INVARIANT MARKET-30: share and compensations are at most half of a stake.
+  assertEquals(2n * (share + 16n * compensation) <= minStake, true);
+  assertEquals(2n * share <= found.challengerStake, true);
   const slowest = estimate.answerSeconds + 12 * (transactions / 2);
   assertEquals(clock >= 3 * slowest && challengePeriod >= clock, true);
 });
