@@ -34,7 +34,9 @@ export function reportError(error: unknown): number {
     `${paint.red("Error:")} ${own ? error.message : environmentMessage(error)}`,
   );
   if (own) {
-    for (const problem of error.problems) console.error(`  - ${problem}`);
+    for (const problem of error.problems) {
+      if (!error.message.includes(problem)) console.error(`  - ${problem}`);
+    }
     if (error.hint) console.error(`${paint.cyan("Try:")} ${error.hint}`);
   }
   if (debug && error instanceof Error) {

@@ -29,7 +29,7 @@ function reason(cause: unknown): string {
     return "expected a file, found none";
   }
   if (cause instanceof Deno.errors.PermissionDenied) {
-    return "expected read permission, found none";
+    return "expected permission, found none";
   }
   return cause instanceof Error ? cause.message : String(cause);
 }
@@ -50,7 +50,11 @@ export async function writeFile(
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {});
     throw new ChainLearnError(
-      `Cannot write ${what} ${path}: ${reason(cause)}`,
+      `Cannot write ${what} ${path}: ${
+        cause instanceof Deno.errors.NotFound
+          ? `expected a folder ${dirname(path)}, found none`
+          : reason(cause)
+      }`,
       { exitCode: 3, cause },
     );
   }

@@ -90,12 +90,8 @@ async function readPng(path: string, input: Input): Promise<Uint8Array> {
     png = decodePng(bytes);
   } catch (cause) {
     throw new ChainLearnError(
-      `Cannot read picture ${path}: expected a PNG, found a problem: ${
-        (cause as Error).message
-      }`,
-      {
-        cause,
-      },
+      `Cannot read picture ${path}: expected a PNG, found a damaged file or another kind`,
+      { cause },
     );
   }
   const { height, width, channels } = input.accepts;

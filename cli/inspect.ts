@@ -11,7 +11,7 @@ import {
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { openBundle } from "./bundles.ts";
 import { parseDims } from "./convert.ts";
-import { readFile } from "./files.ts";
+import { readFile, stem } from "./files.ts";
 import { collect } from "./options.ts";
 import {
   formatBytes,
@@ -41,6 +41,7 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
   const inspection = inspectOnnx(
     await readFile(path, "model"),
     parseDims(options.dim),
+    stem(path),
   );
   if (inspection.problems.length > 0) Deno.exitCode = 1;
   if (options.json) return printJson(inspection);

@@ -51,7 +51,11 @@ export function convertOnnx(
   bytes: Uint8Array,
   options: ConvertOptions,
 ): Conversion {
-  const { graph, problems } = importOnnx(bytes, options.dims ?? {});
+  const { graph, problems } = importOnnx(
+    bytes,
+    options.dims ?? {},
+    options.name,
+  );
   if (!graph) {
     throw new ChainLearnError(
       `Cannot convert "${options.name}": ${

@@ -34,8 +34,9 @@ export interface Inspection {
 export function inspectOnnx(
   bytes: Uint8Array,
   dims: Readonly<Record<string, number>> = {},
+  name = "model",
 ): Inspection {
-  const { model, problems } = importOnnx(bytes, dims);
+  const { model, problems } = importOnnx(bytes, dims, name);
   const counts = new Map<string, number>();
   for (const { op, domain } of model.nodes) {
     const name = domain ? `${domain}.${op}` : op;
@@ -52,7 +53,7 @@ export function inspectOnnx(
   const names = model.inputs.flatMap((i) => i.shape ?? [])
     .filter((d): d is string => typeof d === "string" && d !== "");
   const parameters = [...model.initializers.values()]
-    .reduce((sum, tensor) => sum + tensor.data.length, 0);
+    .reduce((sum, tensor) => sum + (tensor?.data.length ?? 0), 0);
   return {
     format: "onnx",
     opset: model.opset,

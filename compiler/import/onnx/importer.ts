@@ -25,12 +25,13 @@ export interface Imported {
   readonly problems: readonly string[];
 }
 
-/** Reads and imports; throws only where the bytes are no ONNX file. */
+/** Reads and imports; throws only where the bytes are no ONNX file. `name` is the model's in errors. */
 export function importOnnx(
   bytes: Uint8Array,
   dims: Readonly<Record<string, number>>,
+  name = "model",
 ): Imported {
-  const model = readOnnx(bytes);
+  const model = readOnnx(bytes, name);
   const problems = [
     ...model.problems,
     ...model.nodes.flatMap((node) => unsupported(node)),
@@ -108,8 +109,10 @@ class Importer {
     }
     for (const [name, tensor] of model.initializers) {
       builder.origin = { name, lineage: [] };
-      const { data, shape, dtype } = tensor;
-      this.#values.set(name, builder.constant(data, shape, dtype));
+      this.#values.set(
+        name,
+        tensor && builder.constant(tensor.data, tensor.shape, tensor.dtype),
+      );
     }
     this.#nodes();
     if (model.outputs.length === 0) {

@@ -43,7 +43,8 @@ export interface OnnxValue {
 export interface OnnxModel {
   readonly opset: number;
   readonly nodes: readonly OnnxNode[];
-  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  /** Undefined where a tensor is listed in `problems`. */
+  readonly initializers: ReadonlyMap<string, OnnxTensor | undefined>;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly problems: readonly string[];
@@ -52,10 +53,10 @@ export interface OnnxModel {
 const text = (bytes: Uint8Array | null | undefined) =>
   new TextDecoder().decode(bytes ?? new Uint8Array());
 
-/** Reads an ONNX file; throws where it cannot be decoded, lists all other problems. */
-export function readOnnx(bytes: Uint8Array): OnnxModel {
+/** Reads an ONNX file; throws where it cannot be decoded, lists all other problems. `name` is for errors. */
+export function readOnnx(bytes: Uint8Array, name: string): OnnxModel {
   const problems: string[] = [];
-  const proto = decode(bytes, problems);
+  const proto = decode(bytes, name, problems);
   const { graph } = proto;
   const domains = (proto.opsetImport ?? []).filter((o) =>
     !o.domain || o.domain === "ai.onnx"
@@ -90,11 +91,12 @@ export function readOnnx(bytes: Uint8Array): OnnxModel {
 
 function decode(
   bytes: Uint8Array,
+  name: string,
   problems: string[],
 ): Omit<onnxp.onnx.ModelProto, "graph"> & { graph: onnxp.onnx.IGraphProto } {
   const reject = (found: string, cause?: unknown): never => {
     throw new ChainLearnError(
-      `Cannot read the model: expected an ONNX file, found ${found}`,
+      `Cannot read model "${name}": expected an ONNX file, found ${found}`,
       { cause, hint: "Check that the file was copied or downloaded whole" },
     );
   };
@@ -114,8 +116,8 @@ function decode(
 function readInitializers(
   graph: onnxp.onnx.IGraphProto,
   problems: string[],
-): Map<string, OnnxTensor> {
-  const initializers = new Map<string, OnnxTensor>();
+): Map<string, OnnxTensor | undefined> {
+  const initializers = new Map<string, OnnxTensor | undefined>();
   for (const proto of graph.initializer ?? []) {
     const name = proto.name ?? "";
     if (initializers.has(name)) {
@@ -126,6 +128,7 @@ function readInitializers(
     } catch (error) {
       if (!(error instanceof ChainLearnError)) throw error;
       problems.push(error.message);
+      initializers.set(name, undefined);
     }
   }
   return initializers;
