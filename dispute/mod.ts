@@ -10,8 +10,8 @@
  *
  * @example
  * ```ts
- * import type { Execution, Party as Liar } from "./dispute/mod.ts";
- * import { Party, playLocally, shapeOf } from "./dispute/mod.ts";
+ * import type { Execution, Party as Liar } from "./mod.ts";
+ * import { Party, playLocally, shapeOf } from "./mod.ts";
  *
  * function whoWins(truth: Execution, liar: Liar): string {
  *   const shape = shapeOf(truth.commitment);
