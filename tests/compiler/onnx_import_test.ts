@@ -132,7 +132,6 @@ Deno.test("readOnnx: NaN and infinite weights are refused by name", () => {
     assertProblems(
       model({ ...relu, initializer }),
       `initializer "w": expected finite values, found ${bad} at element 1`,
-      'expected an input or initializer "w"',
     );
   }
 });
@@ -140,11 +139,7 @@ Deno.test("readOnnx: NaN and infinite weights are refused by name", () => {
 Deno.test("readOnnx: a tensor must bring the data that its shape declares", () => {
   const add = { node: [node("Add", ["x", "w"], ["y"])] };
   const bad = (tensor: Tensor, text: string) =>
-    assertProblems(
-      model({ ...add, initializer: [tensor] }),
-      text,
-      'expected an input or initializer "w"',
-    );
+    assertProblems(model({ ...add, initializer: [tensor] }), text);
   bad(floats("w", [4], [1, 2, 3]), "expected 4 values, found 3");
   bad(floats("w", [2 ** 30, 2 ** 30], [1]), "found 1");
   bad(floats("w", [-1], [1]), "expected dimensions below 2^31, found [-1]");
