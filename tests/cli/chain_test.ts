@@ -139,7 +139,11 @@ Deno.test("chain commands: from registration to a dispute that the liar loses, a
       "register: a stake below the floor is refused by name",
       async () => {
         const little = ["register", model, "--stake", "0.0001"];
-        assertNamed(await run(little, folder, env), 2, "BelowFloor");
+        assertNamed(
+          await run(little, folder, env),
+          2,
+          "--stake: expected at least",
+        );
       },
     );
 
