@@ -1,8 +1,8 @@
 /**
  * One account on one chain: sends a transaction, waits for its receipt, and names what goes wrong.
  *
- * It knows no contract; client.ts has the verbs. Transactions of one connection go out one after the other, so that
- * parallel callers never fight over a nonce.
+ * It knows no contract; client.ts has the verbs. Transactions of one connection are signed and sent one after the
+ * other, so that parallel callers never fight over a nonce; their receipts are waited for side by side.
  */
 import {
   type Abi,
@@ -31,7 +31,7 @@ export interface ConnectionOptions {
   readonly rpcUrl: string;
   /** Signs transactions; without one the connection only reads. */
   readonly account?: Account;
-  /** Milliseconds between questions for a receipt, 50 by default. */
+  /** Milliseconds between questions for receipts, 50 by default. */
   readonly pollingInterval?: number;
   /** Seconds to wait for a transaction to be included, 300 by default. */
   readonly receiptTimeout?: number;
@@ -76,6 +76,15 @@ export interface Connection {
 /** More than the estimate: a credit that was set meanwhile, or a clock that ticked, changes the cost a little. */
 const GAS_MARGIN = { times: 5n, over: 4n };
 
+/** Milliseconds for which a node may fail to answer while a receipt is waited for. */
+const LONGEST_SILENCE = 10_000;
+
+/** A transaction that the node has taken; `explain` asks the contract why it was refused. */
+interface Taken {
+  readonly hash: Hex;
+  readonly explain: () => Promise<unknown>;
+}
+
 /** Reaches a chain; throws with exit code 3 when nothing answers. */
 export async function openConnection(
   options: ConnectionOptions,
@@ -102,8 +111,12 @@ export async function openConnection(
 
 class OpenConnection implements Connection {
   readonly rpcUrl: string;
-  /** Ends when the transaction before the next one is included or has failed. */
+  /** Ends when the transaction before the next one is sent or has failed. */
   #queue: Promise<unknown> = Promise.resolve();
+  /** Transactions that are sent and not known to be in a block. */
+  #inFlight = 0;
+  /** One more than the last nonce that was sent. */
+  #nextNonce = 0;
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -134,7 +147,7 @@ class OpenConnection implements Connection {
       // The estimate executes the call: a refusal is decoded here, before anything is sent or paid.
       const gas = await this.reader.estimateContractGas({ ...call, account });
       const { address: to, value } = call;
-      return await this.#submit(action, {
+      return await this.#submit({
         to,
         data: encodeFunctionData(call),
         value,
@@ -159,7 +172,7 @@ class OpenConnection implements Connection {
         await explain();
         throw error;
       }
-      return await this.#submit(action, { to, data, gas }, explain);
+      return await this.#submit({ to, data, gas }, explain);
     });
   }
 
@@ -173,11 +186,7 @@ class OpenConnection implements Connection {
       const data = encodeDeployData({ abi, bytecode, args });
       const account = this.#writer().account;
       const gas = await this.reader.estimateGas({ account, data });
-      return await this.#submit(
-        action,
-        { data, gas },
-        () => Promise.resolve(),
-      );
+      return await this.#submit({ data, gas }, () => Promise.resolve());
     });
   }
 
@@ -189,10 +198,18 @@ class OpenConnection implements Connection {
     }
   }
 
-  #enqueue<T>(action: string, send: () => Promise<T>): Promise<T> {
-    const sent = this.#queue.then(() => this.ask(action, send));
-    this.#queue = sent.catch(() => undefined);
-    return sent;
+  async #enqueue(
+    action: string,
+    send: () => Promise<Taken>,
+  ): Promise<TransactionReceipt> {
+    const sending = this.#queue.then(() => this.ask(action, send));
+    this.#queue = sending.catch(() => undefined);
+    const taken = await sending;
+    try {
+      return await this.ask(action, () => this.#outcome(action, taken));
+    } finally {
+      this.#inFlight--;
+    }
   }
 
   /** Executes encoded data as a contract read, because only those decode custom errors. */
@@ -213,12 +230,35 @@ class OpenConnection implements Connection {
   }
 
   async #submit(
-    action: string,
     request: { to?: Address; data: Hex; value?: bigint; gas: bigint },
     explain: () => Promise<unknown>,
-  ): Promise<TransactionReceipt> {
+  ): Promise<Taken> {
     const gas = request.gas * GAS_MARGIN.times / GAS_MARGIN.over;
-    const hash = await this.#writer().sendTransaction({ ...request, gas });
+    const nonce = await this.#nonce();
+    const hash = await this.#writer().sendTransaction({
+      ...request,
+      gas,
+      nonce,
+    });
+    // Only now: a nonce whose sending failed is the next one's.
+    this.#nextNonce = nonce + 1;
+    this.#inFlight++;
+    return { hash, explain };
+  }
+
+  async #nonce(): Promise<number> {
+    const pending = await this.reader.getTransactionCount({
+      address: this.sender(),
+      blockTag: "pending",
+    });
+    // Of several nodes behind one address, the one that answers may not have seen the last transaction yet.
+    return this.#inFlight > 0 ? Math.max(pending, this.#nextNonce) : pending;
+  }
+
+  async #outcome(
+    action: string,
+    { hash, explain }: Taken,
+  ): Promise<TransactionReceipt> {
     const receipt = await this.#receipt(action, hash);
     if (receipt.status === "success") return receipt;
     // Accepted when estimated, refused when included: somebody was faster. Asked again, the contract says why.
@@ -233,13 +273,18 @@ class OpenConnection implements Connection {
   async #receipt(action: string, hash: Hex): Promise<TransactionReceipt> {
     const { pollingInterval = 50, receiptTimeout = 300 } = this.options;
     const deadline = Date.now() + 1000 * receiptTimeout;
+    let answered = Date.now();
     while (Date.now() < deadline) {
       try {
         return await this.reader.getTransactionReceipt({ hash });
       } catch (error) {
-        if (!(error instanceof TransactionReceiptNotFoundError)) throw error;
+        const silent = !(error instanceof TransactionReceiptNotFoundError);
+        if (!silent) answered = Date.now();
+        else if (Date.now() > answered + LONGEST_SILENCE) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, pollingInterval));
+      // All that are in flight together ask as often as one.
+      const wait = pollingInterval * this.#inFlight;
+      await new Promise((resolve) => setTimeout(resolve, wait));
     }
     throw chainFailure(
       action,

@@ -19,7 +19,13 @@ import {
 } from "../contracts/mod.ts";
 import { ChainLearnError, stepWitness } from "../fpvm/mod.ts";
 import type { Claims } from "./claims.ts";
-import { firstBlockOf, readDispute, viewOf } from "./dispute_log.ts";
+import {
+  firstBlockOf,
+  type LoggedEvent,
+  newestTime,
+  readDispute,
+  viewOf,
+} from "./dispute_log.ts";
 import {
   arbitration,
   challengerMove,
@@ -51,6 +57,16 @@ export interface Manners {
  * ended, or another one has felled the submission, and this one is to be settled.
  */
 export type Turn = "moved" | "waiting" | "silent" | "over";
+
+/** What a turn is decided on, read from the chain at the turn's start. */
+export interface Sight {
+  /** The dispute's events in order. */
+  readonly events: readonly LoggedEvent[];
+  /** Whether another dispute has felled the submission. */
+  readonly fallen: boolean;
+  /** Time of the newest block, in seconds. */
+  readonly time: number;
+}
 
 /** Refusals that say that the dispute is elsewhere by now: read it again. */
 const movedOn = new Set([
@@ -94,33 +110,51 @@ export class ChainPlayer {
   private constructor(
     private readonly options: PlayerOptions,
     readonly side: Side,
-    readonly disputeId: Hex,
-    private readonly fromBlock: bigint,
+    private readonly dispute: {
+      readonly disputeId: Hex;
+      readonly submissionId: Hex;
+      readonly fromBlock: bigint;
+    },
   ) {}
 
-  /** Takes up one side of a dispute of the submission. */
+  get disputeId(): Hex {
+    return this.dispute.disputeId;
+  }
+
+  /** Takes up one side of a dispute of the submission; `fromBlock` is looked up unless it is known. */
   static async join(
     options: PlayerOptions,
     side: Side,
-    dispute: { disputeId: Hex; submissionId: Hex },
+    dispute: { disputeId: Hex; submissionId: Hex; fromBlock?: bigint },
   ): Promise<ChainPlayer> {
-    const { disputeId, submissionId } = dispute;
-    const fromBlock = await firstBlockOf(options.market, submissionId);
-    return new ChainPlayer(options, side, disputeId, fromBlock);
+    const fromBlock = dispute.fromBlock ??
+      await firstBlockOf(options.market, dispute.submissionId);
+    return new ChainPlayer(options, side, { ...dispute, fromBlock });
   }
 
   /** The dispute as the chain tells it now; `undefined` where its opening is not on the chain. */
   async view(): Promise<DisputeView | undefined> {
-    const { market } = this.options;
-    return viewOf(await readDispute(market, this.disputeId, this.fromBlock));
+    return viewOf(await this.#events());
   }
 
   /** Makes the move that is due, if one is. Throws where chain or node fail. */
   async turn(): Promise<Turn> {
-    const view = await this.#follow();
+    const { market } = this.options;
+    const events = await this.#events();
+    const [{ status }, time] = await Promise.all([
+      market.submissionState(this.dispute.submissionId),
+      newestTime(market),
+    ]);
+    return await this.turnOn({ events, fallen: status === "fallen", time });
+  }
+
+  /** As `turn`, on what the caller has read for several disputes at once. */
+  async turnOn({ events, fallen, time }: Sight): Promise<Turn> {
+    const view = this.#follow(events);
     if (view === undefined) return "waiting";
-    if (view.phase === "resolved" || await this.#fallen(view)) return "over";
-    const expired = await this.#expired(view);
+    if (view.phase === "resolved" || fallen) return "over";
+    const left = secondsLeft(view, time);
+    const expired = left !== null && left < 0;
     if (view.turn !== this.side) {
       if (expired) return await this.#send(view, { kind: "time_out" });
       const witness = this.#winningArbitration(view);
@@ -153,33 +187,22 @@ export class ChainPlayer {
     }
   }
 
+  #events(): Promise<LoggedEvent[]> {
+    const { disputeId, fromBlock } = this.dispute;
+    return readDispute(this.options.market, disputeId, fromBlock);
+  }
+
   /** The view, or `undefined` while a node shows only some of the events. */
-  async #follow(): Promise<DisputeView | undefined> {
+  #follow(events: readonly LoggedEvent[]): DisputeView | undefined {
     try {
-      const view = await this.view();
+      const view = viewOf(events);
       this.#gaps = 0;
       return view;
     } catch (error) {
-      const gap = error instanceof ChainLearnError && error.exitCode !== 3;
+      const gap = error instanceof ChainLearnError;
       if (!gap || ++this.#gaps > MAX_GAPS) throw error;
       return undefined;
     }
-  }
-
-  async #fallen({ terms }: DisputeView): Promise<boolean> {
-    const { market } = this.options;
-    const { status } = await market.submissionState(terms.submissionId);
-    return status === "fallen";
-  }
-
-  async #expired(view: DisputeView): Promise<boolean> {
-    const { connection } = this.options.market;
-    const { timestamp } = await connection.ask(
-      "read the chain's time",
-      () => connection.reader.getBlock(),
-    );
-    const left = secondsLeft(view, Number(timestamp));
-    return left !== null && left < 0;
   }
 
   #decide(view: DisputeView): Move | undefined {

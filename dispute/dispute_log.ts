@@ -70,6 +70,21 @@ export async function readDispute(
   return inOrder(await readLogs(market, [null, disputeId], fromBlock));
 }
 
+/** All events of several disputes, in one question; a dispute without events has an empty list. */
+export async function readDisputes(
+  market: MarketClient,
+  disputeIds: readonly Hex[],
+  fromBlock: bigint,
+): Promise<Map<Hex, LoggedEvent[]>> {
+  const found = new Map(disputeIds.map((id) => [id, [] as LoggedEvent[]]));
+  if (found.size === 0) return found;
+  const events = await readLogs(market, [null, [...disputeIds]], fromBlock);
+  for (const logged of inOrder(events)) {
+    found.get(logged.event.args.disputeId)?.push(logged);
+  }
+  return found;
+}
+
 /** Ids of all disputes of a submission, in the order of their opening. */
 export async function disputesOf(
   market: MarketClient,
@@ -93,9 +108,20 @@ export async function firstBlockOf(
   return early > deployed ? early : deployed;
 }
 
+/** Time of the newest block, in seconds. */
+export async function newestTime(
+  { connection }: MarketClient,
+): Promise<number> {
+  const { timestamp } = await connection.ask(
+    "read the chain's time",
+    () => connection.reader.getBlock(),
+  );
+  return Number(timestamp);
+}
+
 async function readLogs(
   market: MarketClient,
-  topics: (Hex | null)[],
+  topics: (Hex | Hex[] | null)[],
   fromBlock: bigint,
 ): Promise<LoggedEvent[]> {
   const { connection, deployment } = market;

@@ -11,7 +11,12 @@ import {
   type Sent,
 } from "../contracts/mod.ts";
 import { ChainPlayer, type PlayerOptions, type Turn } from "./chain_player.ts";
-import { disputesOf, firstBlockOf } from "./dispute_log.ts";
+import {
+  disputesOf,
+  firstBlockOf,
+  newestTime,
+  readDisputes,
+} from "./dispute_log.ts";
 import type { Execution } from "./execution.ts";
 
 /** Outputs longer than this are revealed by their root alone, as the registry allows. */
@@ -65,28 +70,48 @@ export class Defence {
     readonly submissionId: Hex,
   ) {}
 
-  /** One turn in every dispute; `over` once the submission is final or has fallen. */
+  /**
+   * One turn in every dispute; `over` once the submission is final or has fallen.
+   *
+   * All answers are on their way before the first receipt is waited for, so that a turn lasts about a block however
+   * many disputes there are. Where some cannot be sent, the others are; then the first failure is thrown.
+   */
   async turn(): Promise<Turn> {
     const { market } = this.options;
-    const { submissionId } = this;
-    const { status } = await market.submissionState(submissionId);
+    const { status } = await market.submissionState(this.submissionId);
     if (status !== "revealed") return "over";
-    const fromBlock = await firstBlockOf(market, submissionId);
-    const ids = await disputesOf(market, submissionId, fromBlock);
-    const turns: Turn[] = [];
-    for (const disputeId of ids) {
-      let player = this.players.get(disputeId);
-      if (!player) {
-        const dispute = { disputeId, submissionId };
-        player = await ChainPlayer.join(this.options, "submitter", dispute);
-        this.players.set(disputeId, player);
-      }
-      turns.push(await player.turn());
-    }
+    const fromBlock = await firstBlockOf(market, this.submissionId);
+    const ids = await disputesOf(market, this.submissionId, fromBlock);
+    const logs = await readDisputes(market, ids, fromBlock);
+    const time = await newestTime(market);
+    const outcomes = await Promise.allSettled(
+      [...logs].map(async ([disputeId, events]) => {
+        const player = await this.#player(disputeId, fromBlock);
+        return await player.turnOn({ events, fallen: false, time });
+      }),
+    );
+    const turns = outcomes.map((outcome) => {
+      if (outcome.status === "rejected") throw outcome.reason;
+      return outcome.value;
+    });
     return turns.includes("moved")
       ? "moved"
       : turns.includes("silent")
       ? "silent"
       : "waiting";
+  }
+
+  async #player(disputeId: Hex, fromBlock: bigint): Promise<ChainPlayer> {
+    let player = this.players.get(disputeId);
+    if (!player) {
+      const dispute = {
+        disputeId,
+        submissionId: this.submissionId,
+        fromBlock,
+      };
+      player = await ChainPlayer.join(this.options, "submitter", dispute);
+      this.players.set(disputeId, player);
+    }
+    return player;
   }
 }
