@@ -4,8 +4,8 @@
  * A stack trace is printed with --debug only. Errors that are not ours (a full disk, a broken pipe) are put in the same
  * form and count as the environment's.
  */
-// The file itself, not the folder's mod.ts: every start of the command line loads it.
-import { ChainLearnError } from "../fpvm/mod.ts";
+// Not from fpvm/mod.ts as elsewhere: every start would load the whole machine (25 ms).
+import { ChainLearnError } from "../fpvm/errors.ts";
 import { paint } from "./terminal.ts";
 
 let debug = false;
