@@ -4,12 +4,16 @@ import { bytesToHex, type Hex } from "viem";
 import type { DisputeView, MarketClient } from "../contracts/mod.ts";
 import {
   ChainPlayer,
+  type DisputeReport,
   disputesOf,
   firstBlockOf,
   openDisputeOnChain,
+  type Patience,
+  persist,
   type PlayerOptions,
   readDispute,
   reportDispute,
+  sendOrFind,
   viewOf,
 } from "../dispute/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
@@ -20,7 +24,12 @@ import {
   parseId,
 } from "./chain.ts";
 import { collect } from "./options.ts";
-import { POLL, runRequest, type RunRequestOptions } from "./requested_run.ts";
+import {
+  patienceOf,
+  POLL,
+  runRequest,
+  type RunRequestOptions,
+} from "./requested_run.ts";
 import {
   formatCount,
   formatTable,
@@ -54,19 +63,36 @@ async function challenge(
     return;
   }
   note(`The submission is false: it claims ${submission.claim}, not ${own}.`);
+  // Both sides' clocks have run out after that time, whoever moved last.
+  const patience = patienceOf(2 * request.clock);
+  const { submissionId } = request;
   const player = { market, claims, secret };
-  const dispute = await ownDispute(market, request.submissionId) ??
-    await openDisputeOnChain(player, request.submissionId);
-  const last = await play(player, dispute);
-  if (last.phase !== "resolved") {
-    await market.settleDispute(dispute.disputeId);
-    if (options.json) return printJson({ submission: "false", settled: true });
-    console.log(
-      "Another dispute rejected the submission first: the stake is back, finalize pays it out.",
+  const dispute = await ownDispute(market, submissionId) ??
+    await sendOrFind(
+      () => openDisputeOnChain(player, submissionId),
+      () => ownDispute(market, submissionId),
+      patience,
     );
-    return;
+  const { disputeId } = dispute;
+  const last = await play(player, dispute, patience);
+  if (last.phase === "resolved") {
+    const report = await persist(
+      () => reportDispute(market, disputeId),
+      patience,
+    );
+    return show(report, options.json);
   }
-  await show(market, dispute.disputeId, options.json);
+  await persist(() => settle(market, disputeId), patience);
+  if (options.json) return printJson({ submission: "false", settled: true });
+  console.log(
+    "Another dispute rejected the submission first: the stake is back, finalize pays it out.",
+  );
+}
+
+/** Takes the stake back, unless an attempt whose answer was lost has done so. */
+async function settle(market: MarketClient, disputeId: Hex): Promise<void> {
+  const { status } = await market.disputeState(disputeId);
+  if (status === "open") await market.settleDispute(disputeId);
 }
 
 /** The dispute that this account has opened already, before an interruption. */
@@ -83,21 +109,18 @@ async function ownDispute(market: MarketClient, submissionId: Hex) {
 async function play(
   options: PlayerOptions,
   dispute: { disputeId: Hex; submissionId: Hex },
+  patience: Patience,
 ): Promise<DisputeView> {
   note(`Dispute ${dispute.disputeId}; the same command goes on after Ctrl-C.`);
-  const player = await ChainPlayer.join(options, "challenger", dispute);
-  return await player.play(
-    POLL,
-    (view: DisputeView) => note(`  ${view.phase}`),
+  const player = await persist(
+    () => ChainPlayer.join(options, "challenger", dispute),
+    patience,
   );
+  const onMove = (view: DisputeView) => note(`  ${view.phase}`);
+  return await player.play(POLL, { onMove, patience });
 }
 
-async function show(
-  market: MarketClient,
-  disputeId: Hex,
-  json?: boolean,
-): Promise<void> {
-  const report = await reportDispute(market, disputeId);
+function show(report: DisputeReport, json?: boolean): void {
   const { winner, ending, fault, instruction, transactions, gas } = report;
   if (winner === "submitter") Deno.exitCode = 1;
   if (json) return printJson({ submission: "false", ...report });

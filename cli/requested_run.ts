@@ -9,12 +9,14 @@ import {
   findFault,
   parseFaultWish,
   Party,
+  type Patience,
   readRequestTerms,
 } from "../dispute/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { withExecutor } from "./bundles.ts";
 import { readInputs } from "./inputs.ts";
 import { openModel } from "./model_files.ts";
+import { note } from "./terminal.ts";
 
 /** Milliseconds between questions to the chain. */
 export const POLL = 500;
@@ -52,6 +54,19 @@ export async function runRequest(
     const wish = parseFaultWish(options.fault);
     return (await findFault(truth, executor, wish, drawsFrom(1))).party;
   });
+}
+
+/** Patience of `seconds` with a node, and a note of each failure. */
+export function patienceOf(seconds: number): Patience {
+  return {
+    seconds,
+    onFailure: ({ message, hint }, wait) =>
+      note(
+        `${message}${hint ? ` (${hint})` : ""}; asking again in ${
+          wait / 1000
+        } s`,
+      ),
+  };
 }
 
 /** Waits until the next question. */

@@ -5,8 +5,12 @@ import { ContractRefusal, type MarketClient } from "../contracts/mod.ts";
 import {
   commitAnswer,
   Defence,
+  newestTime,
   type Party,
+  persist,
   revealAnswer,
+  sendOrFind,
+  type Turn,
 } from "../dispute/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import {
@@ -17,7 +21,12 @@ import {
 } from "./chain.ts";
 import { answerText } from "./demo_story.ts";
 import { collect } from "./options.ts";
-import { pause, runRequest, type RunRequestOptions } from "./requested_run.ts";
+import {
+  patienceOf,
+  pause,
+  runRequest,
+  type RunRequestOptions,
+} from "./requested_run.ts";
 import { formatTable, note, printJson } from "./terminal.ts";
 
 interface SubmitOptions extends ChainOptions, RunRequestOptions {
@@ -63,14 +72,36 @@ async function answer(
   requestId: Hex,
   { execution }: Party,
 ): Promise<void> {
-  const { status } = await market.requestState(requestId);
+  const { status, registrationId } = await market.requestState(requestId);
+  const { revealWindow } = await market.terms(registrationId);
+  // A stake is behind the commitment: whoever does not reveal in the window loses it.
+  const patience = patienceOf(revealWindow);
   if (status === "open") {
-    await commitAnswer(market, requestId, execution, secret);
+    await sendOrFind(
+      () => commitAnswer(market, requestId, execution, secret),
+      () => ownAnswer(market, requestId),
+      patience,
+    );
   } else await requireOwn(market, requestId, status);
-  if (status === "revealed") return;
+  await persist(async () => {
+    const { status } = await market.requestState(requestId);
+    if (status === "revealed") return;
+    await reveal(() => revealAnswer(market, requestId, execution, secret));
+  }, patience);
+}
+
+/** The submission, if it is this account's. */
+async function ownAnswer(market: MarketClient, requestId: Hex) {
+  const { submission } = await market.status(requestId);
+  const own = submission?.submitter === market.connection.sender();
+  return own ? submission : undefined;
+}
+
+/** Reveals as soon as a block lies behind the commitment. */
+async function reveal(attempt: () => Promise<unknown>): Promise<void> {
   for (;;) {
     try {
-      await revealAnswer(market, requestId, execution, secret);
+      await attempt();
       return;
     } catch (error) {
       const early = error instanceof ContractRefusal &&
@@ -103,35 +134,46 @@ async function defend(
   requestId: Hex,
   claims: Party,
 ): Promise<void> {
-  const { submissionId, challengePeriod } = await market.requestState(
+  const { submissionId, challengePeriod, clock } = await market.requestState(
     requestId,
   );
+  // A dispute that opens in the period's last second has ended after both clocks.
+  const patience = patienceOf(challengePeriod + 2 * clock);
   const defence = new Defence({ market, claims, secret }, submissionId);
   note("Defending; Ctrl-C stops, the same command goes on.");
-  for (;;) {
-    const turn = await defence.turn();
-    for (const { refusal } of defence.players.values()) {
-      if (refusal) throw refusal;
-    }
-    if (turn === "moved") continue;
-    const { status, since, openDisputes } = await market.submissionState(
-      submissionId,
-    );
-    if (status === "fallen") {
-      throw new ChainLearnError(
-        `Cannot defend submission ${submissionId}: expected it to stand, found it rejected`,
-        { exitCode: 1 },
-      );
-    }
-    const { timestamp } = await market.connection.ask(
-      "read the chain's time",
-      () => market.connection.reader.getBlock(),
-    );
-    const over = Number(timestamp) > since + challengePeriod;
-    if (status === "final" || (over && openDisputes === 0)) break;
+  while (
+    await persist(() => stands(defence, market, challengePeriod), patience)
+  ) {
     await pause();
   }
   note("The challenge period is over: finalize makes the answer final.");
+}
+
+/** Makes every move that is due; false once no dispute is open and none can come any more. */
+async function stands(
+  defence: Defence,
+  market: MarketClient,
+  challengePeriod: number,
+): Promise<boolean> {
+  let turn: Turn;
+  do {
+    turn = await defence.turn();
+    for (const { refusal } of defence.players.values()) {
+      if (refusal) throw refusal;
+    }
+  } while (turn === "moved");
+  const { submissionId } = defence;
+  const { status, since, openDisputes } = await market.submissionState(
+    submissionId,
+  );
+  if (status === "fallen") {
+    throw new ChainLearnError(
+      `Cannot defend submission ${submissionId}: expected it to stand, found it rejected`,
+      { exitCode: 1 },
+    );
+  }
+  const over = await newestTime(market) > since + challengePeriod;
+  return status !== "final" && !(over && openDisputes === 0);
 }
 
 /** Adds the command's arguments and options. */

@@ -26,6 +26,7 @@ import {
   readDispute,
   viewOf,
 } from "./dispute_log.ts";
+import { type Patience, persist } from "./patience.ts";
 import {
   arbitration,
   challengerMove,
@@ -172,13 +173,20 @@ export class ChainPlayer {
 
   /**
    * Plays until the dispute is over; `poll` milliseconds between questions. Throws the refusal of an own move.
+   * A node that fails is asked again as long as `patience` has it; without one its first failure is thrown.
    * A view that is not `resolved` at the end says that another dispute was faster.
    */
-  async play(poll: number, onMove?: (view: DisputeView) => void) {
+  async play(
+    poll: number,
+    { patience = { seconds: 0 }, onMove }: {
+      patience?: Patience;
+      onMove?: (view: DisputeView) => void;
+    } = {},
+  ): Promise<DisputeView> {
     for (;;) {
-      const turn = await this.turn();
+      const turn = await persist(() => this.turn(), patience);
       if (this.refusal) throw this.refusal;
-      const view = await this.view();
+      const view = await persist(() => this.view(), patience);
       if (turn === "moved" && view) onMove?.(view);
       if (view && (turn === "over" || view.phase === "resolved")) return view;
       if (turn !== "moved") {

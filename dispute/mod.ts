@@ -87,6 +87,7 @@ export {
   type Manners,
   openDisputeOnChain,
   type PlayerOptions,
+  type Sight,
   type Turn,
 } from "./chain_player.ts";
 export {
@@ -95,9 +96,11 @@ export {
   historyOf,
   inOrder,
   type LoggedEvent,
+  newestTime,
   readDispute,
   viewOf,
 } from "./dispute_log.ts";
+export { type Patience, persist, sendOrFind } from "./patience.ts";
 export {
   type DisputeReport,
   type Instruction,

@@ -28,7 +28,11 @@ const nodeOf = ({ rpcUrl }: LocalChain) =>
   createTestClient({ chain: foundry, mode: "anvil", transport: http(rpcUrl) });
 
 /** A true answer, its defence through a proxy, and one lying challenger for each of `disputes`. */
-async function besiege(chain: LocalChain, proxy: NodeProxy, disputes: number) {
+async function besiege(
+  chain: LocalChain,
+  proxy: NodeProxy,
+  disputes: number,
+) {
   const honest = await chain.party("honest");
   const { market } = honest;
   const { registrationId } = await registerLocally(market, truth.commitment);
