@@ -42,14 +42,15 @@ async function readIdx(
     throw damaged("a damaged archive");
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 16 || view.getUint32(0) !== magic) {
+  const header = 4 + 4 * (magic & 255);
+  if (bytes.length < header || view.getUint32(0) !== magic) {
     throw damaged("other contents");
   }
   const counts = Array.from(
     { length: magic & 255 },
     (_, i) => view.getUint32(4 + 4 * i),
   );
-  const values = bytes.subarray(4 + 4 * counts.length);
+  const values = bytes.subarray(header);
   if (values.length !== counts.reduce((a, b) => a * b)) {
     throw damaged(`${values.length} values of [${counts}]`);
   }
