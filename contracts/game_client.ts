@@ -163,16 +163,26 @@ function encodePost(view: DisputeView, move: PostMove): Hex {
 
 function encodeAnswer(view: DisputeView, move: AnswerMove): Hex {
   const { disputeId, terms } = view;
-  const index = BigInt(move.index);
   if (view.phase === "graph" || view.phase === "instruction") {
     return encodeFunctionData({
       abi: gameAbi,
       functionName: "answer",
-      args: [disputeId, terms, view.interval, view.posted ?? [], index],
+      args: [
+        disputeId,
+        terms,
+        view.interval,
+        view.posted ?? [],
+        BigInt(move.index),
+      ],
     });
   }
   if (view.phase !== "tensor") return misplaced(view, move);
   const nodes = (view.posted ?? []).map((node) => hexToBytes(node));
+  if (nodes[move.index] === undefined) {
+    throw new ChainLearnError(
+      `Cannot answer in dispute ${disputeId}: expected the index of one of ${nodes.length} posted nodes, found ${move.index}`,
+    );
+  }
   const path = MerkleTree.ofLeaves(nodes).path(move.index);
   return encodeFunctionData({
     abi: gameAbi,
@@ -181,7 +191,7 @@ function encodeAnswer(view: DisputeView, move: AnswerMove): Hex {
       disputeId,
       terms,
       view.branch,
-      index,
+      BigInt(move.index),
       bytesToHex(nodes[move.index]),
       path.map((sibling) => bytesToHex(sibling)),
     ],

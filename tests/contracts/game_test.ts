@@ -8,6 +8,7 @@ import {
   type Move,
   viewsOf,
 } from "../../contracts/mod.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import { Arena } from "./game_arena.ts";
 import {
   arbitration,
@@ -326,6 +327,40 @@ Deno.test("encodeMove refuses a move of another phase", async () => {
     Error,
     'Cannot play "arbitrate"',
   );
+});
+
+Deno.test("encodeMove: refuses an answer beside the posted nodes by name", async () => {
+  const world = new World(SMALL);
+  const opened = await dispute(
+    new Party(world),
+    new Party(world, { step: 1, leaf: 1 }),
+  );
+  const word = pad("0x1");
+  const branch = {
+    previous: word,
+    step: 1n,
+    state: word,
+    descriptor: word,
+    level: 3,
+    index: 0,
+    node: word,
+  };
+  const view: DisputeView = {
+    ...opened,
+    phase: "tensor",
+    turn: "submitter",
+    branch,
+    descriptor: "0x",
+    posted: [word, word, word, word],
+  };
+  encodeMove(view, { kind: "answer", index: 3 });
+  for (const index of [-1, 0.5, NaN, 4, 1e6]) {
+    assertThrows(
+      () => encodeMove(view, { kind: "answer", index }),
+      ChainLearnError,
+      `expected the index of one of 4 posted nodes, found ${index}`,
+    );
+  }
 });
 
 Deno.test("gameAbi is the compiled contract's interface", () => {
