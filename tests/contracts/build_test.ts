@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { artifact, artifactNames } from "../../contracts/artifacts.ts";
 import {
+  artifactIndex,
   artifactJson,
   checkSources,
   compileFile,
@@ -51,6 +52,13 @@ Deno.test("compileFile gives every committed artifact, byte for byte", async () 
   assertEquals(names.sort(), [...artifactNames] as string[]);
   await Deno.mkdir(new URL("cache/", contracts), { recursive: true });
   await Deno.writeTextFile(verifiedFile, [...verified].join("\n"));
+});
+
+Deno.test("artifactIndex gives the committed index, byte for byte", async () => {
+  const committed = await Deno.readTextFile(
+    new URL("artifacts/index.ts", contracts),
+  );
+  assertEquals(artifactIndex([...artifactNames].reverse()), committed);
 });
 
 Deno.test("checkSources finds every source free of errors and warnings", async () => {
