@@ -1,7 +1,7 @@
 /**
  * Runs the Solidity tests of `contracts/test` with forge and the npm compiler.
  *
- * Forge starts a compiler by path, so an executable `tools/.solc` is written first. It is for those who work on the
+ * Forge starts a compiler by path, so an executable `.solc` is written first. It is for those who work on the
  * contracts and needs a checkout; nothing that users run comes here.
  */
 import { fileURLToPath } from "node:url";
@@ -30,8 +30,8 @@ type ForgeReport = Record<
 
 /** Writes the executable that forge starts as its compiler. */
 async function writeCompiler(): Promise<void> {
-  const path = fileURLToPath(new URL("../tools/.solc", import.meta.url));
-  const script = fileURLToPath(new URL("../tools/solc.ts", import.meta.url));
+  const path = fileURLToPath(new URL("./.solc", import.meta.url));
+  const script = fileURLToPath(new URL("./solc.ts", import.meta.url));
   const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   const text = `#!/bin/sh\nexec ${quote(Deno.execPath())} run -A ${
     quote(script)

@@ -2,7 +2,7 @@
  * The npm compiler behind the command line that forge expects of `solc`: `--version`, and `--standard-json` on
  * standard input. Other arguments are ignored: with standard JSON they say nothing new.
  */
-import { compileStandardJson, solcVersion } from "../contracts/build.ts";
+import { compileStandardJson, solcVersion } from "./build.ts";
 
 if (Deno.args.includes("--standard-json")) {
   const input = await new Response(Deno.stdin.readable).text();
