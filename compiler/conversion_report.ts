@@ -3,10 +3,10 @@
  *
  * Nothing here reaches the bundle.
  */
-import { decibels } from "./deterministic_math.ts";
-import type { Graph } from "./graph.ts";
+import { decibels } from "./graph/deterministic_math.ts";
+import type { Graph } from "./graph/graph.ts";
 import type { AssembledModel } from "./lower/model_builder.ts";
-import type { NumericsMode } from "./model.ts";
+import type { NumericsMode } from "./model/model.ts";
 import type { FixedGraph } from "./quantize/fixed_graph.ts";
 
 /** How near one output of the converted model is to the float model, over the samples compared. */

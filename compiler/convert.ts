@@ -5,15 +5,18 @@
  * machine belong to others.
  */
 import { ChainLearnError } from "../fpvm/mod.ts";
-import { type Calibration, readCalibration } from "./calibration_data.ts";
+import {
+  type Calibration,
+  readCalibration,
+} from "./quantize/calibration_data.ts";
 import { compareGraphs, type ConversionReport } from "./conversion_report.ts";
-import type { Graph, GraphNode } from "./graph.ts";
+import type { Graph, GraphNode } from "./graph/graph.ts";
 import { importOnnx } from "./import/onnx/importer.ts";
 import { elementCount } from "./ir.ts";
 import { lowerFixed } from "./lower/fixed_model.ts";
 import { lowerFloat } from "./lower/float_model.ts";
 import type { AssembledModel } from "./lower/model_builder.ts";
-import type { Input, Model, Output } from "./model.ts";
+import type { Input, Model, Output } from "./model/model.ts";
 import { foldContractions } from "./passes/fold.ts";
 import { fuseMaps } from "./passes/fuse.ts";
 import { calibrate, type Sample } from "./quantize/calibrate.ts";

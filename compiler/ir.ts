@@ -21,8 +21,8 @@ import {
   nearest,
   unsigned,
   wrap,
-} from "./scalar.ts";
-export { CANONICAL_NAN, f32FromBits, f32ToBits } from "./scalar.ts";
+} from "./kernel/scalar.ts";
+export { CANONICAL_NAN, f32FromBits, f32ToBits } from "./kernel/scalar.ts";
 
 /** Types of scalar values inside a kernel. */
 export type Scalar = "i32" | "i64" | "f32";

@@ -103,25 +103,25 @@ export {
   widen,
   wrap,
   xor,
-} from "./build.ts";
-export { defineKernel, wholeAxis } from "./define.ts";
+} from "./kernel/build.ts";
+export { defineKernel, wholeAxis } from "./kernel/define.ts";
 
 // What a kernel means, and what is known of it before it runs.
 export {
   interpret,
   type PreparedKernel,
   prepareKernel,
-} from "./interpreter.ts";
-export { type KernelFacts, limits, verifyKernel } from "./verify.ts";
-export type { Work } from "./work.ts";
+} from "./kernel/interpreter.ts";
+export { type KernelFacts, limits, verifyKernel } from "./kernel/verify.ts";
+export type { Work } from "./kernel/work.ts";
 export {
   type Dependence,
   type Dependences,
   dependences,
   isHoisted,
-} from "./hoisting.ts";
-export { updatesInPlace } from "./in_place.ts";
-export { type Intervals, ITERATIONS } from "./ranges.ts";
+} from "./kernel/hoisting.ts";
+export { updatesInPlace } from "./kernel/in_place.ts";
+export { type Intervals, ITERATIONS } from "./kernel/ranges.ts";
 export {
   fit,
   fullInterval,
@@ -132,8 +132,8 @@ export {
   opInterval,
   storedIntervals,
   sumInterval,
-} from "./intervals.ts";
-export { offsetTables } from "./layout.ts";
+} from "./kernel/intervals.ts";
+export { offsetTables } from "./kernel/layout.ts";
 export {
   narrowBf16,
   narrowF16,
@@ -141,16 +141,16 @@ export {
   widenBf16,
   widenF16,
   writers,
-} from "./storage.ts";
+} from "./kernel/storage.ts";
 
 // Kernels as text and as JSON.
-export { printExpr, printKernel, printTensorType } from "./printer.ts";
+export { printExpr, printKernel, printTensorType } from "./kernel/printer.ts";
 export {
   exprToJson,
   type Json,
   kernelFromJson,
   kernelToJson,
-} from "./serialize.ts";
+} from "./kernel/serialize.ts";
 
 // A model: what every executor and player takes.
 export type {
@@ -166,7 +166,7 @@ export type {
   Output,
   Schedule,
   Slot,
-} from "./model.ts";
+} from "./model/model.ts";
 
 // Targets.
 export { compileWasm, type WasmKernel, type WasmTarget } from "./wasm/mod.ts";
@@ -179,7 +179,7 @@ export {
   type CommittedProgram,
   metadataOf,
   tensorHeight,
-} from "./commit.ts";
+} from "./model/commit.ts";
 export {
   decodeDescriptor,
   type Descriptor,
@@ -187,7 +187,7 @@ export {
   type DescriptorOperand,
   encodeDescriptor,
   operandKinds,
-} from "./descriptor.ts";
+} from "./model/descriptor.ts";
 export {
   FORMAT_VERSION,
   modelRoot,
@@ -196,9 +196,9 @@ export {
   NO_SLOT,
   parseModelRootPreimage,
   type Port,
-} from "./model_root.ts";
-export { validateModel } from "./validate.ts";
-export { readBundle, writeBundle } from "./bundle.ts";
+} from "./model/model_root.ts";
+export { validateModel } from "./model/validate.ts";
+export { readBundle, writeBundle } from "./model/bundle.ts";
 
 // Conversion.
 export {
@@ -210,6 +210,6 @@ export type {
   Calibration,
   CalibrationDType,
   CalibrationTensor,
-} from "./calibration_data.ts";
+} from "./quantize/calibration_data.ts";
 export type { ConversionReport } from "./conversion_report.ts";
 export { type Inspection, inspectOnnx } from "./inspect.ts";

@@ -2,7 +2,7 @@
  * Writes tests/vectors/models.json: the bundles that the models in models/ convert to, by hash and model root.
  *
  * A root that changes makes every bundle unloadable that was made before. So a change to what is emitted or laid out
- * needs a new FORMAT_VERSION (compiler/model_root.ts), and then a new run of this tool:
+ * needs a new FORMAT_VERSION (compiler/model/model_root.ts), and then a new run of this tool:
  *
  *     deno run -A tools/make_model_vectors.ts            write the file
  *     deno run -A tools/make_model_vectors.ts --print    print it instead

@@ -4,8 +4,8 @@
  * Every target is compared with the interpreter on them. Shapes straddle leaves (1, 31, 32, 33, 7x5);
  * operand bytes are random with gaps of layouts left random too, since no result may depend on them.
  */
-import * as b from "../build.ts";
-import { defineKernel } from "../define.ts";
+import * as b from "../kernel/build.ts";
+import { defineKernel } from "../kernel/define.ts";
 import {
   byteLength,
   type DType,

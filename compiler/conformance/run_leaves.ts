@@ -6,7 +6,7 @@
  */
 import { byteLength, type Kernel } from "../ir.ts";
 import { emitLeafProgram, type LeafOperand } from "../mips/mod.ts";
-import type { LeafProgram } from "../model.ts";
+import type { LeafProgram } from "../model/model.ts";
 import {
   ChainLearnError,
   composeInitialState,

@@ -3,7 +3,7 @@
  *
  * Groups of several channels get an axis of their own, so that no index needs a division.
  */
-import { axis } from "../build.ts";
+import { axis } from "../kernel/build.ts";
 import type { Expr } from "../ir.ts";
 
 /** See the head of this file. */

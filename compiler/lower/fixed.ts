@@ -23,7 +23,7 @@ import {
   sum,
   widen,
   wrap,
-} from "../build.ts";
+} from "../kernel/build.ts";
 import { elementCount, type Expr, type TensorType } from "../ir.ts";
 import type {
   ChannelParameters,

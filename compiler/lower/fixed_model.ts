@@ -1,5 +1,5 @@
 /** From the quantized graph to kernels, nodes, constants and slots. */
-import { axis, load } from "../build.ts";
+import { axis, load } from "../kernel/build.ts";
 import { elementCount } from "../ir.ts";
 import type { FixedGraph, FixedNode } from "../quantize/fixed_graph.ts";
 import { lowerFixedNode } from "./fixed.ts";

@@ -26,7 +26,7 @@ import {
   sum,
   widen,
   wrap,
-} from "../build.ts";
+} from "../kernel/build.ts";
 import type { Expr } from "../ir.ts";
 import type { ExpTables, FixedOp } from "../quantize/fixed_graph.ts";
 import { LN2_FIXED, logTable, TABLE_BITS } from "../quantize/softmax.ts";

@@ -21,8 +21,8 @@ import {
   shl,
   shr,
   sub,
-} from "../build.ts";
-import type { ScalarExpr, ScalarFn } from "../graph.ts";
+} from "../kernel/build.ts";
+import type { ScalarExpr, ScalarFn } from "../graph/graph.ts";
 import type { Expr, ScalarFunction } from "../ir.ts";
 
 /** c[0] + x * (c[1] + x * (...)). */

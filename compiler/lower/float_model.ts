@@ -17,15 +17,15 @@ import {
   sum,
   toF32,
   wrap,
-} from "../build.ts";
-import { poolCounts } from "../float_reference.ts";
+} from "../kernel/build.ts";
+import { poolCounts } from "../graph/float_reference.ts";
 import {
   type Graph,
   type GraphDType,
   type GraphNode,
   isKind,
   type NodeOf,
-} from "../graph.ts";
+} from "../graph/graph.ts";
 import { type DType, elementCount, type Expr } from "../ir.ts";
 import { channelAxes } from "./channels.ts";
 import { floatFunctions, lowerScalar } from "./float_functions.ts";

@@ -15,7 +15,7 @@ import {
   max,
   sub,
   sum,
-} from "../build.ts";
+} from "../kernel/build.ts";
 import type { Expr } from "../ir.ts";
 import { floatLibrary } from "./float_functions.ts";
 import type { FloatPlace, Lowering } from "./lowering.ts";

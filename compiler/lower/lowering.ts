@@ -4,8 +4,8 @@
  * The fixed and the float lowering both produce this; `model_builder.ts` turns it into nodes, shared
  * kernels, constants and slots.
  */
-import { axis, type Operand } from "../build.ts";
-import type { Graph, GraphNode } from "../graph.ts";
+import { axis, type Operand } from "../kernel/build.ts";
+import type { Graph, GraphNode } from "../graph/graph.ts";
 import {
   type DType,
   dtypes,
@@ -15,7 +15,7 @@ import {
   type TensorType,
 } from "../ir.ts";
 import type { FixedGraph, FixedNode } from "../quantize/fixed_graph.ts";
-import { writers } from "../storage.ts";
+import { writers } from "../kernel/storage.ts";
 
 /** An operand: the value of another node, or a constant made here. */
 export type OperandSource =

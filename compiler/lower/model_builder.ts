@@ -4,11 +4,17 @@
  * Slots: outputs first, filled up to a power of two with zero slots, then inputs, then one slot for each
  * other node. A value that is only a reshape of another has that one's slot.
  */
-import { operandsOf } from "../build.ts";
-import { defineKernel } from "../define.ts";
-import type { Constant, Model, Node, OperandRef, Slot } from "../model.ts";
+import { operandsOf } from "../kernel/build.ts";
+import { defineKernel } from "../kernel/define.ts";
+import type {
+  Constant,
+  Model,
+  Node,
+  OperandRef,
+  Slot,
+} from "../model/model.ts";
 import type { Kernel, TensorType } from "../ir.ts";
-import { verifyKernel } from "../verify.ts";
+import { verifyKernel } from "../kernel/verify.ts";
 import type { Lowering, OperandSource } from "./lowering.ts";
 
 /** What lowering needs to know of either graph. */

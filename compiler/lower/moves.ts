@@ -4,7 +4,16 @@
  * Both lowerings use them. An index that may lie outside is clamped and the value selected, because the
  * verifier wants every load proven in range.
  */
-import { add, axis, clamp, load, lt, op, select, sub } from "../build.ts";
+import {
+  add,
+  axis,
+  clamp,
+  load,
+  lt,
+  op,
+  select,
+  sub,
+} from "../kernel/build.ts";
 import type { Expr, TensorType } from "../ir.ts";
 import type { Lowering, OperandSource } from "./lowering.ts";
 

@@ -3,8 +3,8 @@
  *
  * A loop nest carries the best value; a window element outside the input leaves it as it is.
  */
-import { axis, load, loop, max, op, select } from "../build.ts";
-import type { Window } from "../graph.ts";
+import { axis, load, loop, max, op, select } from "../kernel/build.ts";
+import type { Window } from "../graph/graph.ts";
 import type { Expr, TensorType } from "../ir.ts";
 import type { Lowering, OperandSource } from "./lowering.ts";
 import { atWindow } from "./windows.ts";

@@ -3,7 +3,7 @@
  *
  * Softmax has its own arithmetic in either graph: `fixed_softmax.ts`, `float_softmax.ts`.
  */
-import { axis, ge, gt, i32, load, loop, select } from "../build.ts";
+import { axis, ge, gt, i32, load, loop, select } from "../kernel/build.ts";
 import { elementCount } from "../ir.ts";
 import type { Lowering, Place } from "./lowering.ts";
 

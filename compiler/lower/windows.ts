@@ -4,8 +4,18 @@
  * Padding is never stored: an index outside is clamped, and the sum over the channels behind it is
  * replaced by zero as a whole, once for each window element.
  */
-import { add, axis, bind, clamp, mul, op, select, sub, sum } from "../build.ts";
-import type { Window } from "../graph.ts";
+import {
+  add,
+  axis,
+  bind,
+  clamp,
+  mul,
+  op,
+  select,
+  sub,
+  sum,
+} from "../kernel/build.ts";
+import type { Window } from "../graph/graph.ts";
 import type { Expr } from "../ir.ts";
 
 /** Where a window element lies along one axis: a proven index, and whether it is inside the input. */

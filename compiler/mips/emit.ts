@@ -3,7 +3,7 @@
  */
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import type { Kernel } from "../ir.ts";
-import type { LeafProgram } from "../model.ts";
+import type { LeafProgram } from "../model/model.ts";
 import { allocate } from "./allocate.ts";
 import { assemble } from "./assemble.ts";
 import { Code } from "./code.ts";

@@ -5,7 +5,7 @@
  * are what makes blocked layouts cheap: inside an unrolled loop the position in the block is a constant.
  */
 import { type Op, ops, type Value } from "../ir.ts";
-import type { WordOp } from "../legalize.ts";
+import type { WordOp } from "../legalize/legalize.ts";
 import type { Graph, Id, Node } from "./graph.ts";
 
 /** Signed bounds, both included. */

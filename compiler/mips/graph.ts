@@ -5,7 +5,7 @@
  * depends on the iteration alone, k + 1 for axis k, further ones for loops. Placing each node in its scope
  * is all there is to hoisting: row maxima and loop invariants leave the inner loops by themselves.
  */
-import type { WordOp } from "../legalize.ts";
+import type { WordOp } from "../legalize/legalize.ts";
 import { foldOp, type Interval, intervalOf } from "./fold.ts";
 
 /** Index of a node. */

@@ -1,6 +1,6 @@
 /** Prints a leaf program as assembly, one instruction a line with its address: `inspect --emit mips`. */
 import { disassemble } from "../../fpvm/mod.ts";
-import type { LeafProgram } from "../model.ts";
+import type { LeafProgram } from "../model/model.ts";
 
 /** Lines of address, word and instruction; the worst step count comes first. */
 export function printLeafProgram({ code, worstSteps }: LeafProgram): string {

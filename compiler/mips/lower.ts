@@ -15,8 +15,12 @@ import {
   type Sum,
   type TensorType,
 } from "../ir.ts";
-import { BASIC_WORD_OPS, Legalizer, type WordOp } from "../legalize.ts";
-import { narrowStored, widenStored } from "../legalize_storage.ts";
+import {
+  BASIC_WORD_OPS,
+  Legalizer,
+  type WordOp,
+} from "../legalize/legalize.ts";
+import { narrowStored, widenStored } from "../legalize/storage.ts";
 import { linearize } from "./address.ts";
 import { Graph, type Id, type Linear, type LoadName } from "./graph.ts";
 import { isStraight, Sizes, unrollFactor } from "./unroll.ts";

@@ -4,7 +4,7 @@
  * Comparisons and selections become slt, movz and movn, so that code without loops has no branches.
  * Loops are in `select_loop.ts`, the program around the kernel in `leaf.ts`.
  */
-import type { WordOp } from "../legalize.ts";
+import type { WordOp } from "../legalize/legalize.ts";
 import type { Accumulators, Mac } from "./accumulate.ts";
 import {
   type Code,

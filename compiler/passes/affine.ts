@@ -4,9 +4,9 @@
  * Batch normalization, input normalization and scaling all have the form x * scale + offset, by a scalar
  * or per channel; folding and quantization ask for that form, never for the operator it came from.
  */
-import type { NodeId, ScalarExpr } from "../graph.ts";
-import { type Clamp, type GraphNode, isKind } from "../graph.ts";
-import type { GraphBuilder } from "../graph_builder.ts";
+import type { NodeId, ScalarExpr } from "../graph/graph.ts";
+import { type Clamp, type GraphNode, isKind } from "../graph/graph.ts";
+import type { GraphBuilder } from "../graph/graph_builder.ts";
 
 /** x * scale[c] + offset[c] with c along one axis; lists of length 1 hold for all channels. */
 export interface Affine {

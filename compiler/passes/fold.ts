@@ -8,14 +8,14 @@ import {
   isKind,
   type NodeId,
   type NodeOf,
-} from "../graph.ts";
+} from "../graph/graph.ts";
 import {
   type GraphBuilder,
   type Match,
   mergeLineage,
   rewrite,
-} from "../graph_builder.ts";
-import { transpose } from "../float_reference.ts";
+} from "../graph/graph_builder.ts";
+import { transpose } from "../graph/float_reference.ts";
 import { type Affine, affineOf, at, clampOf } from "./affine.ts";
 
 /** Rebuilds a contraction on another input with other parameters. */

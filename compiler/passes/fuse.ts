@@ -5,15 +5,20 @@
  * a function of one value: what the integer kernels can do in one step. `all` fuses as far as the number
  * of operands allows.
  */
-import { expressionSize, type Graph, isKind, type NodeId } from "../graph.ts";
+import {
+  expressionSize,
+  type Graph,
+  isKind,
+  type NodeId,
+} from "../graph/graph.ts";
 import {
   composeMaps,
   type GraphBuilder,
   type Match,
   mergeLineage,
   rewrite,
-} from "../graph_builder.ts";
-import type { ScalarExpr } from "../graph.ts";
+} from "../graph/graph_builder.ts";
+import type { ScalarExpr } from "../graph/graph.ts";
 import { affineOf, clampOf } from "./affine.ts";
 
 const MAX_INPUTS = 8;

@@ -5,8 +5,8 @@
  * same as if the final width had been known from the start. Means depend on the order of the samples in
  * their last bits: the order of the calibration data is part of the input.
  */
-import { evaluateGraph } from "../float_reference.ts";
-import type { Graph, NodeId } from "../graph.ts";
+import { evaluateGraph } from "../graph/float_reference.ts";
+import type { Graph, NodeId } from "../graph/graph.ts";
 
 const BINS = 4096;
 

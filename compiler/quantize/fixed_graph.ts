@@ -4,7 +4,7 @@
  * `quantize.ts` makes it from the float graph, `fixed_reference.ts` evaluates it, `lower/fixed*.ts` turns
  * each node into a kernel. A real value is element * scale; the zero point is 0 throughout.
  */
-import type { Window } from "../graph.ts";
+import type { Window } from "../graph/graph.ts";
 import type { DType } from "../ir.ts";
 
 export type FixedId = number;

@@ -14,7 +14,7 @@ import {
   slice,
   transpose,
   walk,
-} from "../float_reference.ts";
+} from "../graph/float_reference.ts";
 import { elementCount } from "../ir.ts";
 import type { FixedGraph, FixedNode, FixedOp } from "./fixed_graph.ts";
 import { requantizeNumber } from "./multiplier.ts";

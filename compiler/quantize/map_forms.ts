@@ -3,7 +3,7 @@
  *
  * Recognition only: what has none of these forms and one input becomes a table (quantize_map.ts).
  */
-import type { ScalarExpr } from "../graph.ts";
+import type { ScalarExpr } from "../graph/graph.ts";
 
 /** sum of coefficients[i] * input i, plus an offset. */
 export interface LinearForm {

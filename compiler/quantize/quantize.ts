@@ -5,7 +5,7 @@
  * limits the bits of its input; then every node becomes one integer node with its multipliers.
  */
 import { ChainLearnError } from "../../fpvm/mod.ts";
-import { poolCounts } from "../float_reference.ts";
+import { poolCounts } from "../graph/float_reference.ts";
 import {
   type Clamp,
   type Graph,
@@ -13,7 +13,7 @@ import {
   isKind,
   type NodeId,
   type NodeOf,
-} from "../graph.ts";
+} from "../graph/graph.ts";
 import type { DType } from "../ir.ts";
 import type { Observation } from "./calibrate.ts";
 import type {

@@ -2,10 +2,10 @@
  * The integer form of an element-wise map: bounds, a factor per channel, a weighted sum, a product, a
  * quotient, or a table of a function of one value.
  */
-import type { NodeId, NodeOf } from "../graph.ts";
+import type { NodeId, NodeOf } from "../graph/graph.ts";
 import { elementCount } from "../ir.ts";
 import { affineOf, at, clampOf, peelClamp } from "../passes/affine.ts";
-import { compileScalar } from "../scalar_functions.ts";
+import { compileScalar } from "../graph/scalar_functions.ts";
 import type { FixedId, FixedOp } from "./fixed_graph.ts";
 import { linearForm, pairForm } from "./map_forms.ts";
 import { quantizeMultiplier, quantizeTogether } from "./multiplier.ts";

@@ -5,7 +5,7 @@
  * group. A group has the range of its widest member and the bits that its most demanding reader allows.
  */
 import { ChainLearnError } from "../../fpvm/mod.ts";
-import { type Graph, type GraphNode, isKind } from "../graph.ts";
+import { type Graph, type GraphNode, isKind } from "../graph/graph.ts";
 import type { DType } from "../ir.ts";
 import { clampOf } from "../passes/affine.ts";
 import type { Observation } from "./calibrate.ts";

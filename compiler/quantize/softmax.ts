@@ -6,7 +6,7 @@
  * reciprocal, so that an element costs a multiplication and a shift. The logarithm of the sum is linear
  * interpolation between 257 entries of ln(1 + i / 256).
  */
-import { exp, log } from "../deterministic_math.ts";
+import { exp, log } from "../graph/deterministic_math.ts";
 import type { ExpTables } from "./fixed_graph.ts";
 
 /** Fraction bits of table entries. */

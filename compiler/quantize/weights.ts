@@ -3,7 +3,7 @@
  * accumulator cannot wrap: sum|w| * max|x| + |bias| < 2^31 for every row, from the actual weights.
  */
 import { ChainLearnError } from "../../fpvm/mod.ts";
-import type { ContractWeights } from "../graph.ts";
+import type { ContractWeights } from "../graph/graph.ts";
 import type { ChannelParameters } from "./fixed_graph.ts";
 import { quantizeMultiplier } from "./multiplier.ts";
 import { type Group, limitOf, scaleOf } from "./scales.ts";

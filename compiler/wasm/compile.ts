@@ -10,7 +10,7 @@
 import { type Code, type Local, WasmModule } from "../../fpvm/mod.ts";
 import type { FunctionRef } from "../../fpvm/mod.ts";
 import { dtypes, elementCount, type Expr, type Kernel } from "../ir.ts";
-import { updatesInPlace } from "../in_place.ts";
+import { updatesInPlace } from "../kernel/in_place.ts";
 import { Contractions } from "./contraction.ts";
 import { emitConstant, type EmitContext, Emitter } from "./emitter.ts";
 import { flatten, mapParts, pointerName } from "./flatten.ts";

@@ -5,7 +5,7 @@
  * (addition modulo 2^32 is associative), so nests of sums, lets and selects against 0 around a
  * contraction become one accumulation; f32 keeps its four lanes and is taken only where it stands alone.
  */
-import type { Dependences } from "../hoisting.ts";
+import type { Dependences } from "../kernel/hoisting.ts";
 import { type DType, dtypes, type Expr, type Kernel, type Sum } from "../ir.ts";
 import { affine, mapParts } from "./flatten.ts";
 

@@ -6,7 +6,7 @@
  * emitter's rule "what does not change in a loop is computed before it" leaves one addition inside.
  * i32 arithmetic is a ring modulo 2^32, hence the regrouping is exact.
  */
-import { type Dependences, dependences } from "../hoisting.ts";
+import { type Dependences, dependences } from "../kernel/hoisting.ts";
 import {
   dtypes,
   type Expr,

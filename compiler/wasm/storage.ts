@@ -2,7 +2,7 @@
  * Loads and stores of every element type, and the half-precision helpers they need.
  *
  * The address is on the stack for a load, address and value for a store; values are those of
- * `compiler/storage.ts` bit for bit. Helpers are functions of the module, made when first used.
+ * `compiler/kernel/storage.ts` bit for bit. Helpers are functions of the module, made when first used.
  */
 import type {
   Code,

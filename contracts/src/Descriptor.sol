@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 /// A node's descriptor, read from its bytes: docs/formats.md, *Node descriptor*.
-/// The same reader in TypeScript: compiler/descriptor.ts.
+/// The same reader in TypeScript: compiler/model/descriptor.ts.
 library Descriptor {
     uint256 internal constant HEADER = 52;
     uint256 internal constant OPERAND = 8;

@@ -4,7 +4,7 @@ import {
   readSafetensors,
   type StoredTensor,
   writeSafetensors,
-} from "../../compiler/safetensors.ts";
+} from "../../compiler/model/safetensors.ts";
 import { keccak256 } from "../../fpvm/mod.ts";
 
 /** What may be changed; the tensors are copies. */

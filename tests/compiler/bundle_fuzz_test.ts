@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { openModel } from "../../cli/model_files.ts";
 import { commitModel, readBundle, writeBundle } from "../../compiler/mod.ts";
-import { readHeader } from "../../compiler/safetensors.ts";
+import { readHeader } from "../../compiler/model/safetensors.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import { Random } from "../random.ts";
 import { testModel } from "../runtime/models.ts";

@@ -1,7 +1,7 @@
 /** Every operator and attribute of the fixtures against the reference runtime, in float and fixed mode. */
 import { assert, assertEquals } from "@std/assert";
 import { convertOnnx } from "../../compiler/convert.ts";
-import { validateModel } from "../../compiler/validate.ts";
+import { validateModel } from "../../compiler/model/validate.ts";
 import {
   calibrationOf,
   expectedOf,

@@ -3,8 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import {
   type Calibration,
   readCalibration,
-} from "../../compiler/calibration_data.ts";
-import type { Graph } from "../../compiler/graph.ts";
+} from "../../compiler/quantize/calibration_data.ts";
+import type { Graph } from "../../compiler/graph/graph.ts";
 import { importOnnx } from "../../compiler/import/onnx/importer.ts";
 import { lowerFixed } from "../../compiler/lower/fixed_model.ts";
 import { tensorBytes } from "../../compiler/lower/lowering.ts";
@@ -18,7 +18,7 @@ import {
   requantizeNumber,
 } from "../../compiler/quantize/multiplier.ts";
 import { quantizeGraph } from "../../compiler/quantize/quantize.ts";
-import type { Model } from "../../compiler/model.ts";
+import type { Model } from "../../compiler/model/model.ts";
 import { Random } from "../random.ts";
 import {
   calibrationOf,

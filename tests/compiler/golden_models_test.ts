@@ -7,7 +7,7 @@ const expected = Deno.readTextFileSync(
   new URL("../vectors/models.json", import.meta.url),
 );
 const remedy =
-  "What is emitted or laid out changed, so older bundles would no longer load. If that is meant, raise FORMAT_VERSION in compiler/model_root.ts and run tools/make_model_vectors.ts";
+  "What is emitted or laid out changed, so older bundles would no longer load. If that is meant, raise FORMAT_VERSION in compiler/model/model_root.ts and run tools/make_model_vectors.ts";
 
 Deno.test("convertOnnx: D3 the shipped models give their golden bundles", async () => {
   assertEquals(await modelVectorsText(), expected, remedy);

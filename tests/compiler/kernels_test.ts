@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { interpret } from "../../compiler/interpreter.ts";
+import { interpret } from "../../compiler/kernel/interpreter.ts";
 import { byteLength, type Expr, type Kernel, ops } from "../../compiler/ir.ts";
 import {
   exprToJson,
   kernelFromJson,
   kernelToJson,
-} from "../../compiler/serialize.ts";
-import { verifyKernel } from "../../compiler/verify.ts";
+} from "../../compiler/kernel/serialize.ts";
+import { verifyKernel } from "../../compiler/kernel/verify.ts";
 import { randomKernel } from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
 

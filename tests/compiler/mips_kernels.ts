@@ -3,8 +3,8 @@
  *
  * Tensors are NHWC; weights of convolutions are [output channels, ky, kx, input channels of the group].
  */
-import * as b from "../../compiler/build.ts";
-import { defineKernel } from "../../compiler/define.ts";
+import * as b from "../../compiler/kernel/build.ts";
+import { defineKernel } from "../../compiler/kernel/define.ts";
 import type { DType, Kernel, TensorType } from "../../compiler/ir.ts";
 import { sumWindows } from "../../compiler/lower/windows.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { interpret } from "../../compiler/interpreter.ts";
+import { interpret } from "../../compiler/kernel/interpreter.ts";
 import { randomKernel, runLeaves } from "../../compiler/conformance/mod.ts";
 import { Random } from "../random.ts";
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import * as b from "../../compiler/build.ts";
-import { defineKernel } from "../../compiler/define.ts";
-import { interpret } from "../../compiler/interpreter.ts";
+import * as b from "../../compiler/kernel/build.ts";
+import { defineKernel } from "../../compiler/kernel/define.ts";
+import { interpret } from "../../compiler/kernel/interpreter.ts";
 import { byteLength, type DType, type Kernel } from "../../compiler/ir.ts";
 import { emitLeafProgram, printLeafProgram } from "../../compiler/mips/mod.ts";
-import { verifyKernel } from "../../compiler/verify.ts";
+import { verifyKernel } from "../../compiler/kernel/verify.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import { Random } from "../random.ts";
 import {

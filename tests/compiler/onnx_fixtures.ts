@@ -1,9 +1,9 @@
 /** Small ONNX models with inputs and the reference runtime's results; see tests/fixtures/make_onnx.py. */
-import type { Calibration } from "../../compiler/calibration_data.ts";
-import { prepareKernel } from "../../compiler/interpreter.ts";
+import type { Calibration } from "../../compiler/quantize/calibration_data.ts";
+import { prepareKernel } from "../../compiler/kernel/interpreter.ts";
 import { byteLength, f32FromBits } from "../../compiler/ir.ts";
-import type { Model } from "../../compiler/model.ts";
-import { readers } from "../../compiler/storage.ts";
+import type { Model } from "../../compiler/model/model.ts";
+import { readers } from "../../compiler/kernel/storage.ts";
 import cases from "../fixtures/onnx_operators.json" with { type: "json" };
 
 /** A stack of samples, the first axis. */

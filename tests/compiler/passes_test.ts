@@ -1,14 +1,14 @@
 /** What is left of the two real models after folding, fusion and quantization. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import type { Calibration } from "../../compiler/calibration_data.ts";
+import type { Calibration } from "../../compiler/quantize/calibration_data.ts";
 import { convertOnnx } from "../../compiler/convert.ts";
-import { evaluateGraph } from "../../compiler/float_reference.ts";
+import { evaluateGraph } from "../../compiler/graph/float_reference.ts";
 import { importOnnx } from "../../compiler/import/onnx/importer.ts";
 import { foldContractions } from "../../compiler/passes/fold.ts";
 import { fuseMaps } from "../../compiler/passes/fuse.ts";
 import { serializeModel } from "./serialize_model.ts";
 import { Random } from "../random.ts";
-import { validateModel } from "../../compiler/validate.ts";
+import { validateModel } from "../../compiler/model/validate.ts";
 
 const read = (path: string) =>
   Deno.readFileSync(new URL(`../../models/${path}`, import.meta.url));

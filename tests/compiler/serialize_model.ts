@@ -1,5 +1,5 @@
 /** A model as one string, every byte of it, for comparing two models. */
-import type { Model } from "../../compiler/model.ts";
+import type { Model } from "../../compiler/model/model.ts";
 
 /** JSON of a model with bytes in hexadecimal and bigints marked. */
 export function serializeModel(model: Model): string {

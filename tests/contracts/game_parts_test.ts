@@ -26,7 +26,7 @@ import {
   decodeDescriptor,
   encodeDescriptor,
   operandKinds,
-} from "../../compiler/descriptor.ts";
+} from "../../compiler/model/descriptor.ts";
 import { initialStateHash } from "../../fpvm/mod.ts";
 import { Random } from "../random.ts";
 

@@ -20,8 +20,8 @@ import {
   type VmState,
   zeroHash,
 } from "../../fpvm/mod.ts";
-import { encodeDescriptor } from "../../compiler/descriptor.ts";
-import type { Descriptor } from "../../compiler/descriptor.ts";
+import { encodeDescriptor } from "../../compiler/model/descriptor.ts";
+import type { Descriptor } from "../../compiler/model/descriptor.ts";
 
 /** The bytes of a result's leaf, from what the program reads; the first word is never zero. */
 function leafOf(index: number, iteration: number, root: Uint8Array) {

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { receiptOf } from "../../cli/run.ts";
 import { commitModel, writeBundle } from "../../compiler/mod.ts";
-import { readSafetensors } from "../../compiler/safetensors.ts";
+import { readSafetensors } from "../../compiler/model/safetensors.ts";
 import { Execution, writeClaim, writeWitness } from "../../dispute/mod.ts";
 import { commitRun, createInterpreterExecutor } from "../../runtime/mod.ts";
 import { testInput, testModel } from "../runtime/models.ts";

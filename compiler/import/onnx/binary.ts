@@ -1,5 +1,5 @@
 /** What Add, Sub, Mul and Div share: two operands of one type whose shapes broadcast. */
-import { apply, arg, type ScalarFn } from "../../graph.ts";
+import { apply, arg, type ScalarFn } from "../../graph/graph.ts";
 import type { OnnxOperator } from "./operator.ts";
 
 /** An element-wise operator of two operands; integers only where both are constants. */

@@ -4,7 +4,7 @@
  * Integers beyond 2^53 become the safe extremes: Slice and others say "to the end" by the largest int64,
  * and no tensor that can be computed with has such a dimension.
  */
-import type { GraphDType } from "../../graph.ts";
+import type { GraphDType } from "../../graph/graph.ts";
 
 /** Element types by their number in ONNX. */
 export const elementTypes: Readonly<Record<number, GraphDType>> = {

@@ -6,8 +6,8 @@
  * dimensions are bound by name, the batch to 1.
  */
 import { ChainLearnError } from "../../../fpvm/mod.ts";
-import type { Graph, NodeId } from "../../graph.ts";
-import { GraphBuilder } from "../../graph_builder.ts";
+import type { Graph, NodeId } from "../../graph/graph.ts";
+import { GraphBuilder } from "../../graph/graph_builder.ts";
 import { elementCount } from "../../ir.ts";
 import { NodeContext, type OnnxOperator } from "./operator.ts";
 import { operators } from "./operators.ts";

@@ -6,8 +6,8 @@
  * unsupported; adding one is a new file and a line in `operators.ts`.
  */
 import { ChainLearnError } from "../../../fpvm/mod.ts";
-import type { GraphDType, NodeId } from "../../graph.ts";
-import type { GraphBuilder } from "../../graph_builder.ts";
+import type { GraphDType, NodeId } from "../../graph/graph.ts";
+import type { GraphBuilder } from "../../graph/graph_builder.ts";
 import type { AttributeValue, OnnxNode } from "./reader.ts";
 
 export interface OnnxOperator {

@@ -7,7 +7,7 @@
  */
 import onnxp from "onnx-proto";
 import { ChainLearnError } from "../../../fpvm/mod.ts";
-import type { GraphDType } from "../../graph.ts";
+import type { GraphDType } from "../../graph/graph.ts";
 import { elementTypes, toNumber, typeName } from "./element_types.ts";
 import { type OnnxTensor, readTensor } from "./tensor.ts";
 import { checkWire } from "./wire_check.ts";

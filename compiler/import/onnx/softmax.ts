@@ -1,5 +1,5 @@
 /** What Softmax and LogSoftmax share: one axis since operator set 13, all from `axis` on before. */
-import type { NodeId } from "../../graph.ts";
+import type { NodeId } from "../../graph/graph.ts";
 import type { NodeContext } from "./operator.ts";
 
 /** Softmax along the node's axis or axes; `log` gives its logarithm. */

@@ -6,7 +6,7 @@
  */
 import type onnxp from "onnx-proto";
 import { ChainLearnError } from "../../../fpvm/mod.ts";
-import type { GraphDType } from "../../graph.ts";
+import type { GraphDType } from "../../graph/graph.ts";
 import { elementTypes, toNumber, typeName } from "./element_types.ts";
 
 /** A constant tensor of the model; integers beyond 2^53 are the safe extremes. */

@@ -1,8 +1,8 @@
 /**
  * What Conv and the pools share: windows from attributes, and the move to channels-last and back.
  */
-import type { NodeId, Window } from "../../graph.ts";
-import type { GraphBuilder } from "../../graph_builder.ts";
+import type { NodeId, Window } from "../../graph/graph.ts";
+import type { GraphBuilder } from "../../graph/graph_builder.ts";
 import type { NodeContext } from "./operator.ts";
 
 /** Most elements in one window. */

@@ -1,6 +1,6 @@
 /** ONNX AveragePool over one or two spatial axes. */
-import { windowSpan } from "../../../float_reference.ts";
-import { windowCount } from "../../../graph.ts";
+import { windowSpan } from "../../../graph/float_reference.ts";
+import { windowCount } from "../../../graph/graph.ts";
 import type { OnnxOperator } from "../operator.ts";
 import { channelsFirst, channelsLast, readWindows } from "../windows.ts";
 

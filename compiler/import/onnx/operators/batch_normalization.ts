@@ -1,5 +1,5 @@
 /** ONNX BatchNormalization in inference form: a factor and an offset for each channel. */
-import { apply, arg } from "../../../graph.ts";
+import { apply, arg } from "../../../graph/graph.ts";
 import type { OnnxOperator } from "../operator.ts";
 import { channelsFirst, channelsLast } from "../windows.ts";
 

@@ -1,5 +1,5 @@
 /** ONNX Cast between float32 and integers; a float is truncated towards zero. */
-import { apply, arg } from "../../../graph.ts";
+import { apply, arg } from "../../../graph/graph.ts";
 import type { OnnxOperator } from "../operator.ts";
 import { elementTypes, typeName } from "../element_types.ts";
 

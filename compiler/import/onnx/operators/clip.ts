@@ -1,6 +1,6 @@
 /** ONNX Clip: bounds as attributes before operator set 11, as constant inputs since. */
-import { arg } from "../../../graph.ts";
-import { clampExpr } from "../../../graph_builder.ts";
+import { arg } from "../../../graph/graph.ts";
+import { clampExpr } from "../../../graph/graph_builder.ts";
 import type { NodeContext, OnnxOperator } from "../operator.ts";
 
 export const clip: OnnxOperator = {

@@ -1,5 +1,5 @@
 /** ONNX Conv over one or two spatial axes, with groups, strides, pads, auto_pad and dilations. */
-import { transpose } from "../../../float_reference.ts";
+import { transpose } from "../../../graph/float_reference.ts";
 import type { OnnxOperator } from "../operator.ts";
 import { channelsFirst, channelsLast, readWindows } from "../windows.ts";
 

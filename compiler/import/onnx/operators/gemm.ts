@@ -1,6 +1,6 @@
 /** ONNX Gemm: alpha * A' * B' + beta * C, with constant B and C. */
-import { apply, arg, value } from "../../../graph.ts";
-import { transpose } from "../../../float_reference.ts";
+import { apply, arg, value } from "../../../graph/graph.ts";
+import { transpose } from "../../../graph/float_reference.ts";
 import type { OnnxOperator } from "../operator.ts";
 
 export const gemm: OnnxOperator = {

@@ -1,5 +1,5 @@
 /** ONNX MatMul: with a constant matrix on the right a contraction, else a product of activations. */
-import { transpose } from "../../../float_reference.ts";
+import { transpose } from "../../../graph/float_reference.ts";
 import type { OnnxOperator } from "../operator.ts";
 
 export const matmul: OnnxOperator = {

@@ -1,5 +1,5 @@
 /** ONNX Relu: max(x, 0). */
-import { apply, arg, value } from "../../../graph.ts";
+import { apply, arg, value } from "../../../graph/graph.ts";
 import type { OnnxOperator } from "../operator.ts";
 
 export const relu: OnnxOperator = {
