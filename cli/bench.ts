@@ -84,6 +84,7 @@ async function bench(
   const present = Object.keys(groups).filter((name) => groups[name]);
   const chosen = names.length > 0 ? [...new Set(names)] : present;
   const context = { ...options, say: (text: string) => note(`  ${text}`) };
+  const [load] = Deno.loadavg();
   let measures: Measures = {};
   for (const name of chosen) {
     measures = { ...measures, ...await measureGroup(name, context) };
@@ -92,7 +93,7 @@ async function bench(
     const path = options.write === true
       ? fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url))
       : options.write;
-    await writeDocument(path, measures, chosen);
+    await writeDocument(path, measures, chosen, load);
     note(`Wrote ${path}`);
   }
   if (!isSound(measures)) Deno.exitCode = 1;

@@ -19,11 +19,12 @@ function format(value: number): string {
   return value >= 1000 ? formatCount(Math.round(value)) : value.toPrecision(4);
 }
 
-/** Writes the file; measures of groups that were not run are not in it. */
+/** Writes the file; measures of groups that were not run are not in it. `load` is the machine's before. */
 export async function writeDocument(
   path: string,
   measures: Measures,
   groups: readonly string[],
+  load: number,
 ): Promise<void> {
   const rows = Object.entries(measures).map(([key, value]) => [
     `\`${key}\``,
@@ -36,20 +37,26 @@ export async function writeDocument(
     `| ${cells[0].padEnd(widths[0])} | ${cells[1].padStart(widths[1])} |`;
   const text = `# Benchmarks
 
-Written by \`chainlearn bench --write\`. Keys that a group cannot measure on this machine are absent.
+Written by \`chainlearn bench --write\`. Keys that a group cannot measure on this
+machine are absent.
 
 - Date: ${new Date().toISOString().slice(0, 10)}
 - Machine: ${await machineText()}
 - Versions: ChainLearn 0.1.0, Deno ${Deno.version.deno}, V8 ${Deno.version.v8}
 - Groups: ${groups.join(", ")}
+- Load before the first group: ${
+    load.toFixed(1)
+  } (1-minute average; above 0.5 the times and
+  speeds are those of a busy machine)
 
 ${line(["key", "value"])}
 | ${"-".repeat(widths[0])} | ${"-".repeat(widths[1] - 1)}: |
 ${rows.map(line).join("\n")}
 
-Accuracies are percentages of the 10,000 test pictures of Fashion-MNIST, differences are points. Gas is that of whole
-transactions. \`small\` gives the maximum over its disputes. \`gas.move.mean\` is the mean of all transactions of a dispute but
-its opening, the opening of a node or a leaf, and the last step. Times were taken while nothing else ran on purpose.
+Accuracies are percentages of the 10,000 test pictures of Fashion-MNIST,
+differences are points. Gas is that of whole transactions. \`small\` gives the
+maximum over its disputes. \`gas.move.mean\` is the mean of all transactions of a
+dispute but its opening, the opening of a node or a leaf, and the last step.
 `;
   await writeFile(path, text, "benchmarks");
 }
