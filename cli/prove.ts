@@ -10,6 +10,7 @@ import {
   writeWitness,
 } from "../dispute/mod.ts";
 import { stepWitness } from "../fpvm/mod.ts";
+import { iterationsOf } from "../runtime/mod.ts";
 import { openBundle, withExecutor } from "./bundles.ts";
 import { stem, writeFile } from "./files.ts";
 import { readInputs } from "./inputs.ts";
@@ -19,7 +20,7 @@ import { note, printJson, toHex } from "./terminal.ts";
 interface ProveOptions {
   input: string[];
   output?: string;
-  iterations: number;
+  iterations?: number;
   states?: boolean;
   fault?: string;
   witness?: string;
@@ -42,7 +43,8 @@ function parsePlace(
 async function prove(path: string, options: ProveOptions): Promise<void> {
   const commitment = await openBundle(path);
   const inputs = await readInputs(options.input, commitment.model);
-  const terms = { inputs, iterations: options.iterations, finish: true };
+  const iterations = iterationsOf(commitment.model, options.iterations);
+  const terms = { inputs, iterations, finish: true };
   const fault = options.fault === undefined
     ? undefined
     : parseFault(options.fault);
@@ -140,7 +142,7 @@ export function define(command: Command): void {
       "-o, --output <file>",
       "the claim (default: the model's name with .claim)",
     )
-    .option("--iterations <n>", "passes over the nodes", parseCount, 1)
+    .option("--iterations <n>", "passes over the nodes", parseCount)
     .option("--states", "print the root of every state")
     .option(
       "--witness <place>",

@@ -1,7 +1,8 @@
 /** `chainlearn verify`: the determinism check; every device must give the same bytes. */
 import type { Command } from "commander";
 import type { Commitment } from "../compiler/mod.ts";
-import { ChainLearnError } from "../fpvm/mod.ts";
+import { ChainLearnError, tensorRoot } from "../fpvm/mod.ts";
+import { iterationsOf } from "../runtime/mod.ts";
 import { openBundle } from "./bundles.ts";
 import { readJson, writeFile } from "./files.ts";
 import { readInputs } from "./inputs.ts";
@@ -12,7 +13,7 @@ import { formatSeconds, formatTable, paint, printJson } from "./terminal.ts";
 interface VerifyOptions {
   input: string[];
   device: (typeof devices)[number];
-  iterations: number;
+  iterations?: number;
   receipt?: string;
   junit?: string;
   json?: boolean;
@@ -31,6 +32,7 @@ interface Row {
 async function compareDevices(
   commitment: Commitment,
   inputs: Uint8Array[],
+  iterations: number,
   options: VerifyOptions,
   expected?: Receipt,
 ): Promise<Row[]> {
@@ -46,7 +48,7 @@ async function compareDevices(
       threads,
     );
     const started = performance.now();
-    const run = await executor.run(inputs, { iterations: options.iterations })
+    const run = await executor.run(inputs, { iterations })
       .finally(() => executor.close());
     const seconds = (performance.now() - started) / 1000;
     const name = device === "cpu" && threads
@@ -55,7 +57,7 @@ async function compareDevices(
     const receipt = receiptOf(
       commitment,
       inputs,
-      options.iterations,
+      iterations,
       run,
       name,
     );
@@ -67,9 +69,12 @@ async function compareDevices(
   return rows;
 }
 
+/** Reads a receipt of this model, these inputs and so many iterations; throws where it is another's. */
 async function readReceipt(
   path: string,
   commitment: Commitment,
+  inputs: readonly Uint8Array[],
+  iterations: number,
 ): Promise<Receipt> {
   const receipt = await readJson(path, "receipt") as Partial<Receipt> | null;
   const hash = (x: unknown) =>
@@ -83,22 +88,41 @@ async function readReceipt(
       `Cannot read receipt ${path}: expected format "chainlearn receipt 1", found another`,
     );
   }
-  if (receipt.modelRoot !== commitment.modelRoot.toHex()) {
+  const same = (expected: string, found: string) => {
+    if (expected === found) return;
     throw new ChainLearnError(
-      `Cannot check receipt ${path}: expected model root ${commitment.modelRoot.toHex()}, found ${receipt.modelRoot}`,
+      `Cannot check receipt ${path}: expected ${expected}, found ${found}`,
       { exitCode: 1 },
     );
-  }
+  };
+  const { modelRoot, inputRoots } = receipt;
+  same(`model root ${commitment.modelRoot.toHex()}`, `model root ${modelRoot}`);
+  same(`${inputs.length} inputs`, `${inputRoots.length} inputs`);
+  commitment.model.inputs.forEach(({ name }, i) => {
+    const given = tensorRoot(inputs[i]).toHex();
+    same(
+      `root ${given} of input "${name}"`,
+      `root ${inputRoots[i]} of input "${name}"`,
+    );
+  });
+  same(`${iterations} iterations`, `${receipt.iterations} iterations`);
   return receipt as Receipt;
 }
 
 async function verify(path: string, options: VerifyOptions): Promise<void> {
   const commitment = await openBundle(path);
   const inputs = await readInputs(options.input, commitment.model);
+  const iterations = iterationsOf(commitment.model, options.iterations);
   const receipt = options.receipt === undefined
     ? undefined
-    : await readReceipt(options.receipt, commitment);
-  const rows = await compareDevices(commitment, inputs, options, receipt);
+    : await readReceipt(options.receipt, commitment, inputs, iterations);
+  const rows = await compareDevices(
+    commitment,
+    inputs,
+    iterations,
+    options,
+    receipt,
+  );
   const equal = rows.every((row) => row.equal);
   if (options.junit !== undefined) {
     await writeFile(
@@ -164,7 +188,7 @@ export function define(command: Command): void {
       parseChoice(devices),
       "all",
     )
-    .option("--iterations <n>", "passes over the nodes", parseCount, 1)
+    .option("--iterations <n>", "passes over the nodes", parseCount)
     .option("--receipt <file>", "compare with this receipt")
     .option("--junit <file>", "write a JUnit report")
     .option("--json", "print one JSON object")
