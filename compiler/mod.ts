@@ -7,6 +7,11 @@
  * before anything runs them, and stored as JSON in a bundle. The compiler knows no device, file, clock or
  * network.
  *
+ * `ir.ts` is the op table and the shape of a kernel, `kernel/` what kernels mean (interpreter, verifier, text and JSON),
+ * `wasm/` and `mips/` the targets with `legalize/`, `conformance/` the suite every target must pass. From a model's file
+ * to kernels: `import/` to the float `graph/`, `passes/`, `quantize/`, `lower/`, all called by `convert.ts`. `model/` is
+ * what comes out: the executable model, its commitments and its bundle.
+ *
  * @example Double and saturate bytes
  * ```ts
  * import { add, axis, clamp, defineKernel, interpret, load, operandsOf, printKernel, verifyKernel } from "./mod.ts";
