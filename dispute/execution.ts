@@ -5,14 +5,14 @@
  * chains; a liar's view is the same class, made with `alter`.
  */
 import type { Commitment } from "../compiler/mod.ts";
-import { byteLength, tensorHeight } from "../compiler/mod.ts";
+import { byteLength } from "../compiler/mod.ts";
+import { ChainLearnError, MerkleTree, zeroHash } from "../fpvm/mod.ts";
 import {
-  ChainLearnError,
-  MerkleTree,
-  tensorRoot,
-  zeroHash,
-} from "../fpvm/mod.ts";
-import { type Executor, iterationsOf } from "../runtime/mod.ts";
+  type Executor,
+  initialSlots,
+  iterationsOf,
+  slotRoot,
+} from "../runtime/mod.ts";
 
 /** What the request fixes. */
 export interface RequestTerms {
@@ -43,13 +43,11 @@ export class Execution {
     readonly terms: RequestTerms,
     initial: readonly Uint8Array[],
   ) {
-    const { slots } = commitment.model;
-    iterationsOf(commitment.model, terms.iterations);
-    this.#written = slots.map((slot, i) => [{
-      step: -1,
-      bytes: initial[i],
-      root: tensorRoot(initial[i], tensorHeight(slot.type)),
-    }]);
+    const { model } = commitment;
+    iterationsOf(model, terms.iterations);
+    this.#written = initial.map((bytes, slot) => [
+      { step: -1, bytes, root: slotRoot(model, slot, bytes) },
+    ]);
   }
 
   /**
@@ -65,7 +63,7 @@ export class Execution {
     alter?: (step: number, result: Uint8Array) => void,
   ): Promise<Execution> {
     const { model } = commitment;
-    const initial = initialSlots(commitment, terms);
+    const initial = initialSlots(model, terms.inputs);
     const execution = new Execution(commitment, terms, initial);
     await executor.run([...terms.inputs], {
       iterations: terms.iterations,
@@ -88,7 +86,7 @@ export class Execution {
     const execution = new Execution(
       commitment,
       terms,
-      initialSlots(commitment, terms),
+      initialSlots(model, terms.inputs),
     );
     let last = -1;
     for (const { step, bytes } of results) {
@@ -123,8 +121,7 @@ export class Execution {
   }
 
   #record(step: number, slot: number, bytes: Uint8Array): void {
-    const type = this.commitment.model.slots[slot].type;
-    const root = tensorRoot(bytes, tensorHeight(type));
+    const root = slotRoot(this.commitment.model, slot, bytes);
     this.#written[slot].push({ step, bytes, root });
   }
 
@@ -190,31 +187,4 @@ export class Execution {
       this.slotBytes(this.steps, o.slot)
     );
   }
-}
-
-/** Bytes of every slot in S_0: initial values with the inputs written in; lengths are checked. */
-export function initialSlots(
-  { model }: Commitment,
-  terms: RequestTerms,
-): Uint8Array[] {
-  const slots = model.slots.map((slot) =>
-    slot.initial ?? new Uint8Array(byteLength(slot.type))
-  );
-  if (terms.inputs.length !== model.inputs.length) {
-    throw new ChainLearnError(
-      `Cannot run model "${model.name}": expected ${model.inputs.length} inputs, found ${terms.inputs.length}`,
-    );
-  }
-  model.inputs.forEach((input, i) => {
-    const bytes = terms.inputs[i];
-    if (bytes.length !== slots[input.slot].length) {
-      throw new ChainLearnError(
-        `Cannot take input "${input.name}": expected ${
-          slots[input.slot].length
-        } bytes, found ${bytes.length}`,
-      );
-    }
-    slots[input.slot] = bytes;
-  });
-  return slots;
 }

@@ -22,12 +22,7 @@
  * @module
  */
 export type { Claims, LeafClaims } from "./claims.ts";
-export {
-  Execution,
-  initialSlots,
-  type RequestTerms,
-  type StepResult,
-} from "./execution.ts";
+export { Execution, type RequestTerms, type StepResult } from "./execution.ts";
 export { LeafTrace } from "./leaf_trace.ts";
 export { Party } from "./party.ts";
 export { type Forgery, type ForgeryKind } from "./forgery.ts";

@@ -101,6 +101,17 @@ export function resetSlots(
   model.inputs.forEach((input, i) => slots[input.slot].set(inputs[i]));
 }
 
+/** Bytes of every slot in S_0: initial values with the inputs written in; throws as {@linkcode checkInputs}. */
+export function initialSlots(
+  model: Model,
+  inputs: readonly Uint8Array[],
+): Uint8Array[] {
+  checkInputs(model, inputs);
+  const slots = model.slots.map(({ type }) => new Uint8Array(byteLength(type)));
+  resetSlots(model, inputs, slots);
+  return slots;
+}
+
 /** Whether the model's stop slot is set: every further step is the identity. */
 export function isStopped(
   model: Model,

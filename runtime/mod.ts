@@ -2,19 +2,26 @@
  * Executes models and commits to what happened.
  *
  * An executor runs a model on one device: the CPU by generated WebAssembly (any number of threads) or the
- * reference interpreter. All give the same bytes. `commitRun` adds the state roots that a submission and a
- * dispute need. Nothing here reads files or talks to a chain.
+ * reference interpreter. All give the same bytes. `slotRoot` and `stateRoot` turn slots into the commitment that a
+ * submission makes. Nothing here reads files or talks to a chain.
  *
  * @example
  * ```ts
  * import type { Model } from "../compiler/mod.ts";
- * import { commitRun, createCpuExecutor } from "./mod.ts";
+ * import {
+ *   createCpuExecutor,
+ *   finishedSlotRoots,
+ *   slotRoot,
+ *   stateRoot,
+ * } from "./mod.ts";
  *
  * async function answer(model: Model, input: Uint8Array) {
  *   const executor = await createCpuExecutor(model, { threads: 2 });
  *   try {
- *     const trace = await commitRun(model, executor, [input]);
- *     return { output: trace.run.outputs[0], claim: trace.states.at(-1) };
+ *     const { outputs, slots } = await executor.run([input]);
+ *     const roots = slots.map((bytes, i) => slotRoot(model, i, bytes));
+ *     const claim = stateRoot(finishedSlotRoots(model, roots));
+ *     return { output: outputs[0], claim };
  *   } finally {
  *     executor.close();
  *   }
@@ -25,8 +32,8 @@
  */
 export { type CpuOptions, createCpuExecutor } from "./cpu.ts";
 export {
-  checkInputs,
   type Executor,
+  initialSlots,
   isStopped,
   iterationsOf,
   type OnNode,
@@ -34,15 +41,7 @@ export {
   type RunOptions,
 } from "./executor.ts";
 export { createInterpreterExecutor } from "./interpreter.ts";
-export {
-  type CommitOptions,
-  commitRun,
-  finishedSlotRoots,
-  initialSlotRoots,
-  slotRoot,
-  stateRoot,
-  type StateTrace,
-} from "./commit.ts";
+export { finishedSlotRoots, slotRoot, stateRoot } from "./commit.ts";
 export {
   createVmExecutor,
   type LeafRun,

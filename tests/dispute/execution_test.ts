@@ -1,12 +1,18 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { commitModel, tensorHeight } from "../../compiler/mod.ts";
 import {
-  Execution,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
+import { commitModel, type Model, tensorHeight } from "../../compiler/mod.ts";
+import { Execution, type RequestTerms } from "../../dispute/mod.ts";
+import { ChainLearnError, MerkleTree, tensorRoot } from "../../fpvm/mod.ts";
+import {
+  createCpuExecutor,
+  createInterpreterExecutor,
   initialSlots,
-  type RequestTerms,
-} from "../../dispute/mod.ts";
-import { ChainLearnError, tensorRoot } from "../../fpvm/mod.ts";
-import { commitRun, createInterpreterExecutor } from "../../runtime/mod.ts";
+  type Run,
+} from "../../runtime/mod.ts";
 import { testInput, testModel } from "../runtime/models.ts";
 import { smallTruth } from "./arena.ts";
 
@@ -14,34 +20,60 @@ const truth = await smallTruth(9);
 const { commitment, terms } = truth;
 const { model } = commitment;
 
-Deno.test("Execution.run: has the state roots that commitRun commits to, with and without the finish step", async () => {
-  for (const stop of [1, 9]) {
+/** S_0 .. S_n, each hashed as a whole from what the executor shows after each step. */
+async function hashedStates(
+  model: Model,
+  { inputs, iterations, finish }: RequestTerms,
+): Promise<{ states: Uint8Array[]; run: Run }> {
+  const rootOf = (slots: readonly Uint8Array[], kept = slots.length) =>
+    MerkleTree.ofLeaves(
+      slots.map((slot, i) => i < kept ? tensorRoot(slot) : new Uint8Array(32)),
+    ).root;
+  const states = [rootOf(initialSlots(model, inputs))];
+  const run = await createInterpreterExecutor(model).run(inputs, {
+    iterations,
+    onNode: (_step, _node, slots) => {
+      states.push(rootOf(slots));
+    },
+  });
+  if (finish) states.push(rootOf(run.slots, model.kept));
+  return { states, run };
+}
+
+Deno.test("Execution.run: commits to every state, on every executor, with and without the finish step", async () => {
+  for (const stop of [0, 1, 9]) {
     for (const finish of [true, false]) {
       const model = testModel(stop);
-      const executor = createInterpreterExecutor(model);
       const terms = { inputs: [testInput()], iterations: 3, finish };
-      const execution = await Execution.run(
-        commitModel(model),
-        terms,
-        executor,
-      );
-      const trace = await commitRun(model, executor, terms.inputs, terms);
-      assertEquals(execution.steps, trace.states.length - 1);
-      trace.states.forEach((root, i) =>
+      const cpu = await createCpuExecutor(model, { threads: 1 });
+      const execution = await Execution.run(commitModel(model), terms, cpu)
+        .finally(() => cpu.close());
+      const { states, run } = await hashedStates(model, terms);
+      assertEquals(execution.steps, states.length - 1);
+      states.forEach((root, i) =>
         assertEquals(
           execution.stateRoot(i),
           root,
           `stop ${stop}, finish ${finish}, state ${i}`,
         )
       );
-      if (!finish) assertEquals(execution.outputs, trace.run.outputs);
+      if (!finish) assertEquals(execution.outputs, run.outputs);
     }
   }
 });
 
+Deno.test("Execution: repeats the state once the stop slot is set, and still finishes", async () => {
+  const stopped = await smallTruth(0);
+  for (let i = 8; i <= 32; i++) {
+    assertEquals(stopped.stateRoot(i), stopped.stateRoot(8), `state ${i}`);
+  }
+  assertNotEquals(stopped.stateRoot(7), stopped.stateRoot(8));
+  assertNotEquals(stopped.stateRoot(33), stopped.stateRoot(32));
+});
+
 Deno.test("Execution: knows every slot before and after each step", () => {
   assertEquals([truth.nodeSteps, truth.steps], [32, 33]);
-  const initial = initialSlots(commitment, terms);
+  const initial = initialSlots(model, terms.inputs);
   model.slots.forEach((slot, i) => {
     assertEquals(truth.slotBytes(0, i), initial[i], slot.name);
     for (const step of [0, 1, 8, 32]) {
@@ -143,19 +175,6 @@ Deno.test("Execution: refuses iterations that the schedule does not allow", asyn
     () => Execution.run(commitment, five, createInterpreterExecutor(model)),
     ChainLearnError,
     text,
-  );
-});
-
-Deno.test("initialSlots: refuses inputs of another number or length", () => {
-  assertThrows(
-    () => initialSlots(commitment, { ...terms, inputs: [] }),
-    ChainLearnError,
-    "expected 1 inputs, found 0",
-  );
-  assertThrows(
-    () => initialSlots(commitment, { ...terms, inputs: [new Uint8Array(3)] }),
-    ChainLearnError,
-    'Cannot take input "x": expected 4096 bytes, found 3',
   );
 });
 

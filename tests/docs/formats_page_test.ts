@@ -4,7 +4,7 @@ import { receiptOf } from "../../cli/run.ts";
 import { commitModel, writeBundle } from "../../compiler/mod.ts";
 import { readSafetensors } from "../../compiler/model/safetensors.ts";
 import { Execution, writeClaim, writeWitness } from "../../dispute/mod.ts";
-import { commitRun, createInterpreterExecutor } from "../../runtime/mod.ts";
+import { createInterpreterExecutor } from "../../runtime/mod.ts";
 import { testInput, testModel } from "../runtime/models.ts";
 
 const page = Deno.readTextFileSync(
@@ -46,9 +46,12 @@ Deno.test("docs/formats.md: names every field of a witness file", () => {
 Deno.test("docs/formats.md: names every field of a receipt file", async () => {
   const run = await executor.run(terms.inputs, { iterations: 1 });
   const receipt = receiptOf(commitment, terms.inputs, 1, run, "interpreter");
+  const execution = await Execution.run(commitment, terms, executor);
   assertEquals(Object.keys(receipt), fieldsUnder("Receipt file"));
-  const { states } = await commitRun(model, executor, terms.inputs, terms);
-  assertEquals(receipt.finalState, states.at(-1)?.toHex());
+  assertEquals(
+    receipt.finalState,
+    execution.stateRoot(execution.steps).toHex(),
+  );
 });
 
 Deno.test("docs/formats.md: names every tensor and every metadata field of a bundle", () => {
