@@ -107,9 +107,11 @@ async function bisect(
       : {}),
   };
   if (options.json) return printJson(summary);
-  const rows = Object.entries(summary).filter(([key]) => key !== "rounds").map((
-    [key, value],
-  ) => [key, String(value)]);
+  const { rounds: _, winnerRole, winner, ...facts } = summary;
+  const rows = [["winner", `${winner}, the ${winnerRole}`]];
+  for (const [key, value] of Object.entries(facts)) {
+    rows.push([key, String(value)]);
+  }
   rows.push([
     "rounds",
     `graph ${rounds.graph}, tensor ${rounds.tensor}, instruction ${rounds.instruction}`,

@@ -113,6 +113,11 @@ async function convert(
   options: ConvertCommandOptions,
 ): Promise<void> {
   const started = performance.now();
+  if (!path.endsWith(".onnx")) {
+    throw new ChainLearnError(
+      `Cannot convert ${path}: expected a .onnx file, found another ending`,
+    );
+  }
   const bytes = await readFile(path, "model");
   const beside = path.replace(/\.[^.]+$/, ".calib.npz");
   const calibrationFile = options.calibrate ??

@@ -85,21 +85,27 @@ export function verdict(commitment: Commitment, game: PlayedDispute): string {
   const node = fault.node === null ? undefined : nodes[fault.node];
   const place = (what: string, at: number | null) =>
     at === null ? "" : `${what} ${formatCount(at)}`;
-  const row = (phase: keyof typeof rounds, of: string, found: string) =>
+  const row = (
+    phase: keyof typeof rounds,
+    one: string,
+    many: string,
+    found: string,
+  ) =>
     widths[phase] === 0 ? [] : [[
       `  ${phase}`,
       `${rounds[phase]} round${rounds[phase] === 1 ? " " : "s"}`,
-      `of ${formatCount(widths[phase])} ${of}`,
+      `of ${formatCount(widths[phase])} ${widths[phase] === 1 ? one : many}`,
       found,
     ]];
   const rows = [
     ...row(
       "graph",
+      "step",
       "steps",
       place("node", fault.node) + (node ? ` "${node.name}"` : ""),
     ),
-    ...row("tensor", "leaves", place("leaf", fault.leaf)),
-    ...row("instruction", "steps", place("step", fault.step)),
+    ...row("tensor", "leaf", "leaves", place("leaf", fault.leaf)),
+    ...row("instruction", "step", "steps", place("step", fault.step)),
   ];
   const lost = winner === liar
     ? paint.red(`The liar won: this must not happen.`)

@@ -44,11 +44,14 @@ const ENV_HEAD = "# ChainLearn devnet: public keys, worth nothing";
 /** Accounts that are funded; the first one's key is CHAINLEARN_KEY. */
 const accounts = ["requester", "submitter", "challenger"] as const;
 const START_TIMEOUT = 20_000;
+/** A chain that takes longer than this for its id does not answer. */
+const ANSWER_TIMEOUT = 2_000;
 
 async function devnet(options: DevnetOptions): Promise<void> {
   if (options.advance !== undefined) {
     const rpcUrl = requireRpcUrl(options, "turn the clock");
     await turnClock(rpcUrl, options.advance);
+    note(`The chain's clock is ${options.advance} s further.`);
     return;
   }
   if (options.down) return await stopBackground(options.env);
@@ -87,7 +90,7 @@ async function fundAccounts(rpcUrl: string): Promise<void> {
 }
 
 async function startBackground(options: DevnetOptions): Promise<void> {
-  if (await exists(options.env)) await pidOf(options.env);
+  if (await exists(options.env)) await requireEnded(options.env);
   const commitment = options.model === undefined
     ? undefined
     : await openModel(options.model);
@@ -117,10 +120,28 @@ async function startBackground(options: DevnetOptions): Promise<void> {
   }
 }
 
+/** Throws while the chain of an earlier `--up` answers: its process would be forgotten with its file. */
+async function requireEnded(env: string): Promise<void> {
+  await pidOf(env);
+  const text = await readText(env, "environment");
+  const rpcUrl = /^CHAINLEARN_RPC_URL=(\S+)$/m.exec(text)?.[1];
+  if (rpcUrl === undefined || !await answers(rpcUrl)) return;
+  throw new ChainLearnError(
+    `Cannot start a chain: expected ${env} to name none that runs, found ${rpcUrl}`,
+    {
+      hint:
+        `Use it: set -a; . ${env}; set +a. Or end it first: chainlearn devnet --down`,
+    },
+  );
+}
+
 /** A port that nobody listens on now. */
 function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  // Not `using`: the bundler's minifier drops the declaration of a value that is read once, and nobody closes it.
+  listener.close();
+  return port;
 }
 
 /** Starts anvil for itself and returns its process id once it answers. */
@@ -158,7 +179,13 @@ async function answers(rpcUrl: string): Promise<boolean> {
       params: [],
     });
     const headers = { "content-type": "application/json" };
-    const response = await fetch(rpcUrl, { method: "POST", headers, body });
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT);
+    const response = await fetch(rpcUrl, {
+      method: "POST",
+      headers,
+      body,
+      signal,
+    });
     await response.body?.cancel();
     return response.ok;
   } catch {
@@ -215,6 +242,7 @@ async function stopBackground(env: string): Promise<void> {
   await Deno.remove(env);
   await Deno.remove(join(dirname(resolve(env)), DEPLOYMENT_FILE))
     .catch(() => {});
+  note(`Removed ${env} and ${DEPLOYMENT_FILE}.`);
 }
 
 function print(facts: Record<string, unknown>, json?: boolean): void {

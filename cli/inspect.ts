@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import {
   byteLength,
   type Commitment,
+  type InputKind,
   inspectOnnx,
   printKernel,
   printTensorType,
@@ -83,6 +84,17 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
   }
 }
 
+/** What an input file must hold, in words. */
+function acceptsText(accepts: InputKind): string {
+  if (accepts.kind === "image") {
+    const { height, width, channels } = accepts;
+    return `picture, ${height} x ${width} x ${channels}`;
+  }
+  return accepts.scale === undefined
+    ? "numbers"
+    : `numbers, scale ${accepts.scale}`;
+}
+
 function inspectBundle(commitment: Commitment, options: InspectOptions): void {
   const { model, programs, nodePrograms, descriptors } = commitment;
   const nodes = model.nodes.map((node, i) => ({
@@ -131,7 +143,7 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       "input",
       i.name,
       printTensorType(model.slots[i.slot].type),
-      JSON.stringify(i.accepts),
+      acceptsText(i.accepts),
     ]),
     ...model.outputs.map((
       o,

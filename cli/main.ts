@@ -4,7 +4,9 @@
  * Exit codes: 0 ok, 1 a check failed, 2 wrong usage or input, 3 the environment. What a command does is in its own
  * file; this one knows only names.
  */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help, type Option } from "commander";
+// The file itself, not the folder's mod.ts: every start of the command line loads it.
+import { ChainLearnError } from "../fpvm/errors.ts";
 import { reportError, setDebug } from "./errors.ts";
 
 /** A file of `cli/`: adds arguments, options, help and action to its command. */
@@ -108,6 +110,13 @@ export const commands: Readonly<Record<string, Entry>> = {
 
 const VERSION = "0.1.0";
 
+/** As the library writes it, without `(default: [])` for options that may be repeated. */
+function optionDescription(option: Option): string {
+  return Array.isArray(option.defaultValue)
+    ? option.description
+    : Help.prototype.optionDescription(option);
+}
+
 function newProgram(): Command {
   const program = new Command("chainlearn");
   program
@@ -121,6 +130,7 @@ function newProgram(): Command {
       "\nExamples:\n  chainlearn demo\n  chainlearn convert model.onnx\n  chainlearn run model.clm --input picture.png\n\nModel, inputs and, once somebody disputes, every intermediate value are public: ChainLearn gives integrity, not privacy.",
     )
     .exitOverride()
+    .configureHelp({ optionDescription })
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, "Error: ")),
     });
@@ -137,13 +147,12 @@ async function addCommand(
   const command = program.command(name).summary(summary).exitOverride();
   command.description(summary[0].toUpperCase() + summary.slice(1) + ".");
   if (!load) {
-    command.summary(`${summary} (not in this version)`).allowUnknownOption()
-      .argument("[arguments...]");
+    command.description(`${command.description()} Not in this version.`)
+      .helpGroup("Not in this version:").allowUnknownOption()
+      .allowExcessArguments();
     command.action(() => {
-      throw new CommanderError(
-        2,
-        "chainlearn.absent",
-        `Cannot run "${name}": not in this version`,
+      throw new ChainLearnError(
+        `Cannot run "${name}": it is not in this version`,
       );
     });
   } else if (called) {
@@ -167,7 +176,6 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
-      if (error.code === "chainlearn.absent") console.error(error.message);
       // Asked for nothing: commander has printed the help.
       return 2;
     }

@@ -38,7 +38,7 @@ export function toHex(bytes: Uint8Array): string {
   return `0x${bytes.toHex()}`;
 }
 
-/** A table with aligned columns; numbers (strings that start with a digit) to the right. */
+/** A table with aligned columns; numbers, also with a unit, to the right. */
 export function formatTable(
   rows: readonly (readonly string[])[],
   head?: readonly string[],
@@ -49,7 +49,8 @@ export function formatTable(
     Math.max(...all.map((row) => row[column].length))
   );
   const numeric = widths.map((_, column) =>
-    rows.length > 0 && rows.every((row) => /^[-\d.,<>~ ]*\d/.test(row[column]))
+    rows.length > 0 &&
+    rows.every((row) => /^[-<>~ ]*\d[\d.,]*( \D+)?$/.test(row[column]))
   );
   const line = (row: readonly string[]) =>
     row.map((cell, i) =>
