@@ -7,7 +7,9 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 import { decodeDescriptor, type Descriptor } from "../compiler/mod.ts";
 import {
+  type AnswerMove,
   applyEvent,
+  type ArbitrateMove,
   type Branch,
   type DisputeView,
   type Ending,
@@ -19,8 +21,10 @@ import {
   isWhole,
   type Move,
   nodesPerRound,
+  type OpenFinishMove,
   type OpenLeafMove,
   type OpenNodeMove,
+  type RevealMove,
   type Terms,
 } from "../contracts/mod.ts";
 import {
@@ -106,92 +110,124 @@ export function applyMove(
   shape: ModelShape,
   move: Move,
 ): DisputeView {
-  const { disputeId, terms } = view;
-  const base = { disputeId, time: 0 };
-  const emit = (eventName: GameEvent["eventName"], args: object) =>
-    applyEvent(view, { eventName, args: { ...base, ...args } } as GameEvent);
-  const resolve = (challengerWon: boolean, ending: Ending) =>
-    emit("Resolved", { challengerWon, ending: endings.indexOf(ending) });
+  const { eventName, args } = outcomeOf(view, shape, move);
+  const all = { disputeId: view.disputeId, time: 0, ...args };
+  return applyEvent(view, { eventName, args: all } as GameEvent);
+}
+
+/** The event that the contract would emit for a legal move. */
+interface Outcome {
+  readonly eventName: GameEvent["eventName"];
+  readonly args: object;
+}
+
+function resolved(challengerWon: boolean, ending: Ending): Outcome {
+  const args = { challengerWon, ending: endings.indexOf(ending) };
+  return { eventName: "Resolved", args };
+}
+
+function outcomeOf(
+  view: DisputeView,
+  shape: ModelShape,
+  move: Move,
+): Outcome {
   switch (move.kind) {
-    case "reveal": {
-      if (view.phase !== "reveal") {
-        refuse("a dispute without first move", view.phase);
-      }
-      const { claim, hashes, salt } = move;
-      requireRoot(
-        view.commitment,
-        firstMoveCommitment(terms.challenger, claim, hashes, salt),
-      );
-      if (claim === terms.claim) return resolve(false, "equal_claim");
-      requireLength(innerEnds(0n, terms.steps, terms.k).length, hashes.length);
-      return emit("Revealed", { claim, hashes });
-    }
+    case "reveal":
+      return reveal(view, move);
     case "post":
       checkPost(view, move.hashes);
-      return emit("Posted", { hashes: move.hashes });
-    case "answer": {
-      if (
-        view.phase === "reveal" || view.phase === "resolved" ||
-        view.posted === null
-      ) refuse("a round", view.phase);
-      const choices = view.posted.length + (view.phase === "tensor" ? 0 : 1);
-      if (!(move.index >= 0 && move.index < choices)) {
-        refuse(`an index below ${choices}`, String(move.index));
-      }
-      return emit("Answered", { index: BigInt(move.index) });
-    }
-    case "open_node": {
-      const interval = singleStep(view, false);
-      const changed = checkOpenNode(interval, shape, move, terms.q);
-      if (!changed) return resolve(interval.high === interval.low, "identity");
-      return emit("NodeOpened", {
-        descriptor: move.descriptor,
-        newRoot: move.newRoot,
-        nodes: move.nodes,
-      });
-    }
-    case "open_finish": {
-      const interval = singleStep(view, true);
-      const depth = leafCountHeight(shape.slots);
-      const height = leafCountHeight(shape.kept);
-      requireRoot(
-        interval.low,
-        pathRoot(move.kept, 0, move.path, depth - height),
-      );
-      return resolve(
-        interval.high === joinZeros(move.kept, height, depth),
-        "finish",
-      );
-    }
-    case "open_leaf": {
-      if (view.phase !== "leaf") refuse("a denied leaf", view.phase);
-      const opened = checkOpenLeaf(view.branch, view.descriptor, shape, move);
-      requireLength(
-        innerEnds(0n, move.steps, terms.k).length,
-        move.hashes.length,
-      );
-      return emit("LeafOpened", {
-        ...opened,
-        steps: move.steps,
-        hashes: move.hashes,
-      });
-    }
-    case "arbitrate": {
-      if (view.phase !== "instruction" || view.posted !== null) {
-        refuse("a single instruction", view.phase);
-      }
-      if (view.interval.hi - view.interval.lo !== 1n) {
-        refuse("a single instruction", "an interval");
-      }
-      const { prestate, poststate } = stepWitness(hexToBytes(move.witness));
-      requireRoot(view.interval.low, bytesToHex(prestate));
-      return resolve(bytesToHex(poststate) === view.interval.high, "step");
-    }
+      return { eventName: "Posted", args: { hashes: move.hashes } };
+    case "answer":
+      return answer(view, move);
+    case "open_node":
+      return openNode(view, shape, move);
+    case "open_finish":
+      return openFinish(view, shape, move);
+    case "open_leaf":
+      return openLeaf(view, shape, move);
+    case "arbitrate":
+      return arbitrate(view, move);
     case "time_out":
-      return resolve(view.turn === "submitter", "time_out");
+      return resolved(view.turn === "submitter", "time_out");
     default:
       return move satisfies never;
   }
+}
+
+function reveal(view: DisputeView, move: RevealMove): Outcome {
+  if (view.phase !== "reveal") {
+    refuse("a dispute without first move", view.phase);
+  }
+  const { terms } = view;
+  const { claim, hashes, salt } = move;
+  requireRoot(
+    view.commitment,
+    firstMoveCommitment(terms.challenger, claim, hashes, salt),
+  );
+  if (claim === terms.claim) return resolved(false, "equal_claim");
+  requireLength(innerEnds(0n, terms.steps, terms.k).length, hashes.length);
+  return { eventName: "Revealed", args: { claim, hashes } };
+}
+
+function answer(view: DisputeView, move: AnswerMove): Outcome {
+  if (
+    view.phase === "reveal" || view.phase === "resolved" ||
+    view.posted === null
+  ) refuse("a round", view.phase);
+  const choices = view.posted.length + (view.phase === "tensor" ? 0 : 1);
+  if (!(move.index >= 0 && move.index < choices)) {
+    refuse(`an index below ${choices}`, String(move.index));
+  }
+  return { eventName: "Answered", args: { index: BigInt(move.index) } };
+}
+
+function openNode(
+  view: DisputeView,
+  shape: ModelShape,
+  move: OpenNodeMove,
+): Outcome {
+  const interval = singleStep(view, false);
+  if (!checkOpenNode(interval, shape, move, view.terms.q)) {
+    return resolved(interval.high === interval.low, "identity");
+  }
+  const { descriptor, newRoot, nodes } = move;
+  return { eventName: "NodeOpened", args: { descriptor, newRoot, nodes } };
+}
+
+function openFinish(
+  view: DisputeView,
+  shape: ModelShape,
+  move: OpenFinishMove,
+): Outcome {
+  const interval = singleStep(view, true);
+  const depth = leafCountHeight(shape.slots);
+  const height = leafCountHeight(shape.kept);
+  requireRoot(interval.low, pathRoot(move.kept, 0, move.path, depth - height));
+  const finished = joinZeros(move.kept, height, depth);
+  return resolved(interval.high === finished, "finish");
+}
+
+function openLeaf(
+  view: DisputeView,
+  shape: ModelShape,
+  move: OpenLeafMove,
+): Outcome {
+  if (view.phase !== "leaf") refuse("a denied leaf", view.phase);
+  const opened = checkOpenLeaf(view.branch, view.descriptor, shape, move);
+  const { steps, hashes } = move;
+  requireLength(innerEnds(0n, steps, view.terms.k).length, hashes.length);
+  return { eventName: "LeafOpened", args: { ...opened, steps, hashes } };
+}
+
+function arbitrate(view: DisputeView, move: ArbitrateMove): Outcome {
+  if (view.phase !== "instruction" || view.posted !== null) {
+    refuse("a single instruction", view.phase);
+  }
+  const { lo, hi, low, high } = view.interval;
+  if (hi - lo !== 1n) refuse("a single instruction", "an interval");
+  const { prestate, poststate } = stepWitness(hexToBytes(move.witness));
+  requireRoot(low, bytesToHex(prestate));
+  return resolved(bytesToHex(poststate) === high, "step");
 }
 
 function checkPost(view: DisputeView, hashes: readonly Hex[]): void {
