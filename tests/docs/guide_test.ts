@@ -5,48 +5,55 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Commands of the ```sh blocks, one a line. */
-function commandsOf(markdown: string): string[] {
+/** The text of all ```sh blocks: one script. */
+function scriptOf(markdown: string): string {
   return [...markdown.matchAll(/```sh\n([\s\S]*?)```/g)]
-    .flatMap(([, block]) => block.split("\n"))
-    .map((line) => line.trim()).filter((line) =>
-      line.startsWith("chainlearn ")
-    );
+    .map(([, block]) => block).join("");
 }
 
-Deno.test("guide.md: every command runs in an empty folder", async () => {
-  const folder = await Deno.makeTempDir();
-  const model = join(root, "models/fashion_mlp");
-  await Deno.copyFile(
-    join(model, "fashion_mlp.onnx"),
-    join(folder, "model.onnx"),
+/** Makes `chainlearn` a command of the folder's `bin`. */
+async function installCommand(folder: string): Promise<void> {
+  const command = join(folder, "bin", "chainlearn");
+  await Deno.mkdir(join(folder, "bin"));
+  await Deno.writeTextFile(
+    command,
+    `#!/bin/sh\nexec "${Deno.execPath()}" run -A --no-check "${
+      join(root, "cli.ts")
+    }" "$@"\n`,
+    { mode: 0o755 },
   );
-  await Deno.copyFile(
-    join(model, "fashion_mlp.calib.npz"),
-    join(folder, "model.calib.npz"),
-  );
-  await Deno.copyFile(join(model, "labels.txt"), join(folder, "labels.txt"));
-  await Deno.copyFile(
-    join(model, "pictures/0-ankle-boot.png"),
-    join(folder, "x.png"),
-  );
-  const markdown = await Deno.readTextFile(join(root, "docs/guide.md"));
-  for (const line of commandsOf(markdown)) {
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        join(root, "cli.ts"),
-        ...line.split(/\s+/).slice(1),
-      ],
-      cwd: folder,
-    }).output();
-    assertEquals(
-      code,
-      0,
-      `${line}: exit code ${code}: ${new TextDecoder().decode(stderr)}`,
-    );
-  }
-  await Deno.remove(folder, { recursive: true });
+}
+
+Deno.test({
+  name: "guide.md: every command runs in an empty folder",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    const model = join(root, "models/fashion_mlp");
+    for (
+      const [from, to] of [
+        ["fashion_mlp.onnx", "model.onnx"],
+        ["fashion_mlp.calib.npz", "model.calib.npz"],
+        ["labels.txt", "labels.txt"],
+        ["pictures/0-ankle-boot.png", "x.png"],
+      ]
+    ) await Deno.copyFile(join(model, from), join(folder, to));
+    await installCommand(folder);
+    const markdown = await Deno.readTextFile(join(root, "docs/guide.md"));
+    const run = (script: string) =>
+      new Deno.Command("sh", {
+        // Echoes each command to standard error, ends at the first that fails.
+        args: ["-exc", script],
+        cwd: folder,
+        env: { PATH: `${join(folder, "bin")}:${Deno.env.get("PATH")}` },
+        stdin: "null",
+      }).output();
+    try {
+      const { code, stderr } = await run(scriptOf(markdown));
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+    } finally {
+      await run("[ ! -f .env ] || chainlearn devnet --down");
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
