@@ -275,7 +275,7 @@ export async function readInputs(
   if (specs.length !== model.inputs.length) {
     const names = model.inputs.map((i) => i.name).join(", ");
     throw new ChainLearnError(
-      `Cannot run "${model.name}": expected ${model.inputs.length} inputs (${names}), found ${specs.length}`,
+      `Cannot run "${model.name}": expected inputs: ${model.inputs.length} (${names}), found ${specs.length}`,
       { hint: "Give --input once for each, as file or name=file" },
     );
   }

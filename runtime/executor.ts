@@ -73,7 +73,7 @@ export function checkInputs(
 ): void {
   if (inputs.length !== model.inputs.length) {
     throw new ChainLearnError(
-      `Cannot run "${model.name}": expected ${model.inputs.length} inputs, found ${inputs.length}`,
+      `Cannot run "${model.name}": expected inputs: ${model.inputs.length}, found ${inputs.length}`,
     );
   }
   model.inputs.forEach((input, i) => {

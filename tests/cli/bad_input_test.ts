@@ -243,7 +243,7 @@ const executions: Case[] = [
   [
     "run m.clm --input boot.png --input boot.png",
     2,
-    'Error: Cannot run "m": expected 1 inputs (image), found 2\nTry: Give --input once for each, as file or name=file',
+    'Error: Cannot run "m": expected inputs: 1 (image), found 2\nTry: Give --input once for each, as file or name=file',
   ],
   [
     "run m.clm --input boot.png --device gpu",

@@ -43,7 +43,7 @@ Deno.test("initialSlots: refuses inputs of another number or length", () => {
   assertThrows(
     () => initialSlots(model, []),
     ChainLearnError,
-    "expected 1 inputs, found 0",
+    "expected inputs: 1, found 0",
   );
   assertThrows(
     () => initialSlots(model, [new Uint8Array(3)]),

@@ -67,7 +67,7 @@ Deno.test("Executor.run refuses inputs of another length or number, and iteratio
       message,
     );
   const input = testInput();
-  await refuses([], 1, "expected 1 inputs, found 0");
+  await refuses([], 1, "expected inputs: 1, found 0");
   await refuses(
     [input.subarray(1)],
     1,
