@@ -27,4 +27,5 @@ export {
   type RandomKernelOptions,
 } from "./random_kernel.ts";
 export { leafOperands, type LeafRun, runLeaves } from "./run_leaves.ts";
+export { runWhole, type WholeRun } from "./run_whole.ts";
 export { runWasm } from "./run_wasm.ts";

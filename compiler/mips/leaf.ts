@@ -6,7 +6,7 @@
  * computed anew there and nowhere else. Leaves past the result's end store nothing: the output is zero.
  */
 import { LEAF_BYTES, REGIONS, SYSCALL } from "../../fpvm/mod.ts";
-import { dtypes, elementCount, type Kernel } from "../ir.ts";
+import { byteLength, dtypes, elementCount, type Kernel } from "../ir.ts";
 import { findAccumulators } from "./accumulate.ts";
 import {
   type Code,
@@ -46,21 +46,31 @@ export interface Level {
   readonly advance: readonly Part[];
 }
 
+/** A program that computes the whole result, between code of its caller's. */
+export interface WholeFrame {
+  /** Where the result begins: aligned to 32 bytes, zero where the program starts. */
+  readonly output: number;
+  /** Emits what comes before; the machine's registers are all free there, and in what comes after. */
+  readonly enter: (code: Code) => void;
+  readonly leave: (code: Code) => void;
+}
+
 /** Elements in a full leaf of the result. */
 export function elementsPerLeaf(kernel: Kernel): number {
   return LEAF_BYTES / dtypes[kernel.result.dtype].bytes;
 }
 
-/** Emits the whole program into `code`. */
+/** Emits the whole program into `code`: that of one leaf, or with `whole` that of a result of some elements. */
 export function emitLeaf(
   kernel: Kernel,
   lowered: LoweredKernel,
   windows: ReadonlyMap<number, Window>,
   code: Code,
+  whole?: WholeFrame,
 ): LeafParts {
   const plan = schedule(lowered.graph, lowered.stored);
   const selector = new Selector(plan, findAccumulators(plan), code);
-  return new Leaf(kernel, lowered, plan, selector, code).emit(windows);
+  return new Leaf(kernel, lowered, plan, selector, code, whole).emit(windows);
 }
 
 class Leaf {
@@ -81,6 +91,7 @@ class Leaf {
     readonly plan: Schedule,
     readonly selector: Selector,
     readonly code: Code,
+    readonly whole?: WholeFrame,
   ) {
     this.#out = code.register();
     this.#end = code.register();
@@ -93,11 +104,15 @@ class Leaf {
 
   emit(windows: ReadonlyMap<number, Window>): LeafParts {
     const { code, selector } = this;
-    const entry = code.part(() => this.#map(windows));
+    const { whole } = this;
+    const entry = code.part(() =>
+      whole ? whole.enter(code) : this.#map(windows)
+    );
     const constantsAt = code.items.length;
     const test = code.part(() => this.#test());
     const start = code.part(() => {
-      this.#start();
+      if (whole) this.#startWhole(whole.output);
+      else this.#start();
       selector.scope(ROOT);
     });
     const values = this.#axes.map(({ axis, label }) => {
@@ -108,6 +123,7 @@ class Leaf {
     const advances = this.#advance();
     code.mark(this.#exit);
     const exit = code.part(() => {
+      if (whole) return whole.leave(code);
       this.#set(V0, SYSCALL.exit);
       this.#set(A0, 0);
       code.emit("syscall");
@@ -149,21 +165,23 @@ class Leaf {
     }
   }
 
-  /** Reads the leaf's index; a leaf past the end is done. */
+  /** Reads the iteration, and the leaf's index: a leaf past the end is done. */
   #test(): void {
     const { code, selector } = this;
+    const iteration = this.lowered.graph.iteration();
+    const iterates = this.plan.uses.has(iteration);
+    if (this.whole && !iterates) return;
     const input = code.register();
     const leaf = this.#end;
     for (const { name, fields } of loadConstant(input, INPUT)) {
       code.emit(name, fields);
     }
-    const { graph } = this.lowered;
-    const iteration = graph.iteration();
-    if (this.plan.uses.has(iteration)) {
+    if (iterates) {
       const register = code.register();
       code.emit("lw", { rt: register, rs: input, imm: 4 });
       selector.bind(iteration, register);
     }
+    if (this.whole) return;
     code.emit("lw", { rt: leaf, rs: input, imm: 0 });
     const total = elementCount(this.kernel.result.shape);
     const leaves = Math.ceil(total / elementsPerLeaf(this.kernel));
@@ -198,6 +216,17 @@ class Leaf {
       code.emit("addu", { rd: this.#end, rs: this.#out, rt: bytes });
     }
     this.#split(first);
+  }
+
+  /** The result from its first element to its last. */
+  #startWhole(output: number): void {
+    const { code, selector } = this;
+    this.#set(this.#out, output);
+    this.#set(this.#end, output + byteLength(this.kernel.result));
+    for (const { axis, index } of this.#axes) {
+      selector.bind(this.lowered.graph.axis(axis), index);
+      code.move(index, ZERO);
+    }
   }
 
   /** Takes the flat index apart, innermost axis first. */

@@ -31,4 +31,5 @@
 
 export { emitLeafProgram } from "./emit.ts";
 export { printLeafProgram } from "./listing.ts";
+export { emitWholeProgram } from "./whole.ts";
 export type { LeafOperand } from "./windows.ts";

@@ -29,6 +29,15 @@ export function worstSteps(
   return worst;
 }
 
+/** Steps of a program that computes the whole result, given the final code. */
+export function wholeSteps(
+  kernel: Kernel,
+  parts: LeafParts,
+  items: readonly Item[],
+): number {
+  return new StepCount(parts, items).of(0, elementCount(kernel.result.shape));
+}
+
 class StepCount {
   readonly #instructions = new Map<number, number>();
   readonly #fixed: number;
