@@ -5,9 +5,14 @@
  * part that holds bytes is stored or hashed; everything beyond it is a zero subtree of known root.
  * Nothing here knows tensors, states or VM memory: those decide heights and what the leaves are.
  */
-import { keccak_256 } from "@noble/hashes/sha3.js";
 import { ChainLearnError } from "./errors.ts";
-import { hashNodes, hashSiblings } from "./keccak_wasm.ts";
+import {
+  CHUNK_HEIGHT,
+  hashMessage,
+  hashNodes,
+  hashSiblings,
+  hashSubtree,
+} from "./keccak_wasm.ts";
 
 /** Bytes of a leaf and of every node. */
 export const LEAF_BYTES = 32;
@@ -17,7 +22,7 @@ export const MAX_HEIGHT = 27;
 
 /** Keccak-256 of any bytes. */
 export function keccak256(data: Uint8Array): Uint8Array {
-  return keccak_256(data);
+  return hashMessage(data);
 }
 
 /** The node above two siblings, 32 bytes each. */
@@ -48,8 +53,7 @@ export function treeHeight(byteLength: number): number {
   return leafCountHeight(Math.max(1, Math.ceil(byteLength / LEAF_BYTES)));
 }
 
-/** The bytes in whole pairs of leaves (one leaf at height 0), the rest zero. */
-function paddedLeaves(bytes: Uint8Array, height: number): Uint8Array {
+function requireFit(bytes: Uint8Array, height: number): void {
   if (bytes.length > LEAF_BYTES * 2 ** height) {
     throw new ChainLearnError(
       `Cannot hash a tree of height ${height}: expected at most ${
@@ -57,6 +61,11 @@ function paddedLeaves(bytes: Uint8Array, height: number): Uint8Array {
       } bytes, found ${bytes.length}`,
     );
   }
+}
+
+/** The bytes in whole pairs of leaves (one leaf at height 0), the rest zero. */
+function paddedLeaves(bytes: Uint8Array, height: number): Uint8Array {
+  requireFit(bytes, height);
   const unit = height === 0 ? LEAF_BYTES : 2 * LEAF_BYTES;
   const length = Math.max(1, Math.ceil(bytes.length / unit)) * unit;
   if (bytes.length === length) return bytes;
@@ -74,16 +83,32 @@ function evenLevel(level: Uint8Array, height: number): Uint8Array {
   return even;
 }
 
+/** Roots of the subtrees of {@linkcode CHUNK_HEIGHT} that hold bytes, end to end. */
+function chunkRoots(bytes: Uint8Array): Uint8Array {
+  const size = LEAF_BYTES << CHUNK_HEIGHT;
+  const roots = new Uint8Array(Math.ceil(bytes.length / size) * LEAF_BYTES);
+  for (let at = 0, to = 0; at < bytes.length; at += size, to += LEAF_BYTES) {
+    const chunk = bytes.subarray(at, at + size);
+    roots.set(hashSubtree(chunk, CHUNK_HEIGHT, zeros), to);
+  }
+  return roots;
+}
+
 /** Root of the tree of `height` over the bytes, zero-padded; throws if they do not fit. */
 export function tensorRoot(
   bytes: Uint8Array,
   height: number = treeHeight(bytes.length),
 ): Uint8Array {
-  let level = paddedLeaves(bytes, height);
-  for (let h = 0; h < height; h++) {
+  requireFit(bytes, height);
+  const zero = zeroHash(height);
+  if (bytes.length === 0) return zero.slice();
+  if (height === 0) return paddedLeaves(bytes, 0).slice();
+  if (height <= CHUNK_HEIGHT) return hashSubtree(bytes, height, zeros);
+  let level = chunkRoots(bytes);
+  for (let h = CHUNK_HEIGHT; h < height; h++) {
     level = hashNodes(evenLevel(level, h));
   }
-  return level.slice(0, LEAF_BYTES);
+  return level;
 }
 
 /** A tree with all its nodes, for proofs; zero subtrees on the right are not stored. */

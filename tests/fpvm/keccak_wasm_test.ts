@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { hashNodes, hashSiblings } from "../../fpvm/keccak_wasm.ts";
+import {
+  hashedNodes,
+  hashMessage,
+  hashNodes,
+  hashSiblings,
+} from "../../fpvm/keccak_wasm.ts";
 import { Random } from "../random.ts";
 
 function plain(nodes: Uint8Array): Uint8Array {
@@ -13,7 +18,7 @@ function plain(nodes: Uint8Array): Uint8Array {
 
 Deno.test("hashNodes equals noble on any number of nodes, also across chunks", () => {
   const random = new Random(3);
-  for (const count of [0, 1, 2, 3, 7, 64, 1019, 1020, 1021, 2500]) {
+  for (const count of [0, 1, 2, 3, 7, 64, 511, 512, 513, 2500]) {
     const nodes = random.bytes(64 * count);
     assertEquals(hashNodes(nodes), plain(nodes), `seed 3, ${count} nodes`);
   }
@@ -36,4 +41,24 @@ Deno.test("hashSiblings equals noble", () => {
       plain(nodes),
     );
   }
+});
+
+Deno.test("hashMessage equals noble at every length up to three blocks", () => {
+  const random = new Random(6);
+  for (let length = 0; length <= 3 * 136 + 1; length++) {
+    const message = random.bytes(length);
+    assertEquals(
+      hashMessage(message),
+      keccak_256(message),
+      `seed 6, ${length} bytes`,
+    );
+  }
+});
+
+Deno.test("hashedNodes counts each node once, the unused lane not", () => {
+  const before = hashedNodes();
+  hashNodes(new Uint8Array(64 * 777));
+  hashSiblings(new Uint8Array(32), new Uint8Array(32));
+  hashMessage(new Uint8Array(64));
+  assertEquals(hashedNodes() - before, 778);
 });
