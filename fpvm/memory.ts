@@ -177,6 +177,26 @@ export class Memory implements MachineMemory {
       : null;
   }
 
+  /**
+   * What `page` returns once every graft inside the page is open, so that it is never null; opens them.
+   *
+   * @throws ChainLearnError where the content of one is missing.
+   */
+  openPage(address: number): Int32Array | null {
+    const words = this.page(address);
+    if (words !== null) return words;
+    const open = (node: MemoryNode): MemoryNode => {
+      if (node instanceof Graft) return node.open();
+      if (node instanceof Inner) {
+        node.left = open(node.left);
+        node.right = open(node.right);
+      }
+      return node;
+    };
+    open(this.#subtree(address, PAGE_HEIGHT));
+    return this.page(address);
+  }
+
   /** Replaces all words of a page without unopened grafts. */
   storePage(address: number, words: Int32Array): void {
     this.store32(address, words[0]);

@@ -3,8 +3,8 @@
  *
  * Pages are copied in when first touched and written back to the tree when evicted, saved over or at
  * the end, if a store marked them. `step` sees the same bytes through the methods, so that any
- * instruction may be handed over to it. A page with unopened small grafts in it gets no frame; its
- * words are read and written in the tree.
+ * instruction may be handed over to it. Small grafts in a page are opened with it; a page with one whose
+ * content is missing gets no frame: its words are read and written in the tree.
  */
 
 import type { PreparedInstruction } from "./instructions.ts";
@@ -44,6 +44,8 @@ export class FramedMemory implements MachineMemory {
   /** Frame to be given away next: the oldest, once all are used. */
   #next = 0;
   #memory: Memory | null = null;
+  /** Pages without a frame. */
+  readonly #split = new Set<number>();
 
   constructor() {
     this.#readTable.fill(ABSENT);
@@ -62,6 +64,7 @@ export class FramedMemory implements MachineMemory {
   detach(): void {
     for (let frame = 0; frame < this.#used; frame++) this.#evict(frame);
     this.#used = this.#next = 0;
+    this.#split.clear();
     this.#memory = null;
   }
 
@@ -96,6 +99,7 @@ export class FramedMemory implements MachineMemory {
 
   graft(address: number, height: number, root: Uint8Array): void {
     this.#evictRange(address, height);
+    this.#split.clear();
     this.#memory!.graft(address, height, root);
   }
 
@@ -109,7 +113,7 @@ export class FramedMemory implements MachineMemory {
     const page = address >>> 12;
     const entry = this.#readTable[page];
     if ((entry & 1) === 0) return entry;
-    const words = this.#memory!.page(address);
+    const words = this.#page(address);
     if (words === null) return ABSENT;
     const frame = this.#next;
     this.#next = (frame + 1) % FRAME_COUNT;
@@ -119,6 +123,19 @@ export class FramedMemory implements MachineMemory {
     const at = FRAMES + frame * PAGE_BYTES;
     this.words.set(words, at / 4);
     return this.#readTable[page] = (at - page * PAGE_BYTES) | 0;
+  }
+
+  /** A page's words, or null while the content of another graft inside it is missing. */
+  #page(address: number): Int32Array | null {
+    const words = this.#memory!.page(address);
+    if (words !== null || this.#split.has(address >>> 12)) return words;
+    try {
+      return this.#memory!.openPage(address);
+    } catch {
+      // Whatever it is, it is thrown again where a program reads that graft.
+      this.#split.add(address >>> 12);
+      return null;
+    }
   }
 
   #evict(frame: number): void {
