@@ -205,6 +205,14 @@ export {
 export { validateModel } from "./model/validate.ts";
 export { readBundle, writeBundle } from "./model/bundle.ts";
 
+// Language models.
+export { LLAMA_7B, type LlamaShape } from "./llama/shape.ts";
+export {
+  llamaModel,
+  type LlamaWeights,
+  parameterCount,
+} from "./llama/model.ts";
+
 // Conversion.
 export {
   type Conversion,

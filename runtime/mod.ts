@@ -41,6 +41,7 @@ export {
   type RunOptions,
 } from "./executor.ts";
 export { createInterpreterExecutor } from "./interpreter.ts";
+export { runKernel } from "./run_kernel.ts";
 export { finishedSlotRoots, slotRoot, stateRoot } from "./commit.ts";
 export {
   createVmExecutor,

@@ -168,8 +168,18 @@ function ports(model: Model): { inputs: Port[]; outputs: Port[] } {
   };
 }
 
-/** Emits and hashes a validated model. Throws where a kernel cannot be compiled for the VM. */
-export function commitModel(model: Model): Commitment {
+/**
+ * Emits and hashes a validated model. Throws where a kernel cannot be compiled for the VM.
+ *
+ * `weightRoots` are the constants' roots where the caller has hashed them elsewhere, on several threads; they are
+ * believed, so a reader of bundles does not give them.
+ */
+export function commitModel(
+  model: Model,
+  weightRoots: readonly Uint8Array[] = model.constants.map((c) =>
+    tensorRoot(c.bytes)
+  ),
+): Commitment {
   const { programs, nodePrograms } = emitPrograms(model);
   const descriptors = model.nodes.map((node, i) =>
     describe(model, node, programs[nodePrograms[i]])
@@ -177,7 +187,6 @@ export function commitModel(model: Model): Commitment {
   const programTree = MerkleTree.ofLeaves(
     descriptors.map((d) => keccak256(encodeDescriptor(d))),
   );
-  const weightRoots = model.constants.map((c) => tensorRoot(c.bytes));
   const weightsTree = MerkleTree.ofLeaves(weightRoots);
   const initialSlotRoots = model.slots.map((slot) =>
     tensorRoot(slot.initial ?? new Uint8Array(0), tensorHeight(slot.type))
