@@ -39,6 +39,41 @@ export type CodeReader = (pc: number) => PreparedInstruction | null;
 export const blockLength = ({ body, control }: Block): number =>
   body.length + (control ? 2 : 0);
 
+/** Addresses to which control goes from a block, as far as the block says. */
+export function exitsOf(block: Block): number[] {
+  const end = bodyEnd(block);
+  if (block.control === undefined) return [end];
+  const target = targetOf(block.control.instruction, end);
+  return [
+    ...(target === undefined ? [] : [target]),
+    ...(block.control.instruction.kind === "jump" ? [] : [(end + 8) >>> 0]),
+  ];
+}
+
+/**
+ * Addresses of blocks at which the host may enter, besides `roots`: where calls return to, where a system call
+ * or another instruction left to `step` ends, and the targets of branches back, so that every loop has one.
+ */
+export function entriesOf(
+  blocks: readonly Block[],
+  roots: Iterable<number>,
+): Set<number> {
+  const entries = new Set(roots);
+  const starts = new Set(blocks.map(({ start }) => start));
+  for (const block of blocks) {
+    const end = bodyEnd(block);
+    if (block.control === undefined) {
+      if (!starts.has(end)) entries.add(end + 4);
+    } else {
+      if (block.control.instruction.link !== 0) entries.add(end + 8);
+      for (const target of exitsOf(block)) {
+        if (target <= end) entries.add(target);
+      }
+    }
+  }
+  return entries;
+}
+
 /** Address after the body. */
 export const bodyEnd = ({ start, body }: Block): number =>
   start + 4 * body.length;
@@ -108,21 +143,21 @@ function successors(block: Block, read: CodeReader): number[] {
 }
 
 /**
- * The blocks that can be reached from `entry` and that `isKnown` does not name, at most `limit`,
- * nearest first in time and then sorted by address. The one at `entry` is missing where its first
+ * The blocks that can be reached from `roots` and that `isKnown` does not name, at most `limit`,
+ * nearest first in time and then sorted by address. One at a root is missing where its first
  * instruction cannot be translated.
  */
 export function findBlocks(
-  entry: number,
+  roots: Iterable<number>,
   read: CodeReader,
   isKnown: (pc: number) => boolean,
   limit: number,
 ): Block[] {
-  const leaders = new Set([entry]);
+  const leaders = new Set(roots);
   for (const leader of leaders) {
     const block = readBlock(leader, read, leaders);
     for (const pc of successors(block, read)) {
-      if (leaders.size === limit || pc >= CODE_END || pc % 4 !== 0) continue;
+      if (leaders.size >= limit || pc >= CODE_END || pc % 4 !== 0) continue;
       if (!isKnown(pc)) leaders.add(pc);
     }
   }

@@ -1,11 +1,11 @@
 /**
- * One WebAssembly function for a group of blocks: registers in local variables inside a block, direct
- * branches between blocks, an exact count of steps.
+ * One WebAssembly function for a group of blocks: registers in local variables, structured loops, an exact count
+ * of steps.
  *
- * The function takes the index of a block and the steps it may take, and returns how many of them are
- * left. It returns before a block that is longer than what is left, at an address outside the group, and
- * before an instruction that only `step` can execute; the processor is then in memory, see
- * translate_layout.ts. A block whose branch goes back to its own start keeps its registers in local variables.
+ * The function takes the number of a block at which it may be entered and the steps it may take, and returns how
+ * many of them are left. It returns before a region of blocks that is longer than what is left, and before an
+ * instruction that only `step` can execute; at an address outside the group it goes on with the function that the
+ * jump table names there, or returns. The processor is then in memory, see translate_layout.ts.
  */
 
 import {
@@ -13,9 +13,20 @@ import {
   blockLength,
   bodyEnd,
   type ControlInstruction,
+  exitsOf,
   type StraightInstruction,
   targetOf,
 } from "./translate_blocks.ts";
+import {
+  blocksOf,
+  countSteps,
+  type FlowGraph,
+  type Loop,
+  type Part,
+  type StepCount,
+  type Structure,
+  structureOf,
+} from "./translate_graph.ts";
 import {
   type BlockCode,
   emitCondition,
@@ -24,9 +35,11 @@ import {
   registersOf,
 } from "./translate_instructions.ts";
 import {
+  ENTRY_BITS,
   IS_INSIDE,
   JUMP_TABLE,
   LO_HI,
+  MAX_FUNCTIONS,
   NEXT_PC,
   PC,
   REGISTERS,
@@ -41,9 +54,75 @@ import {
 
 /** Address bits that a jump to code has clear. */
 const NO_CODE_ADDRESS = 0xff00_0003 | 0;
+const ENTRY_MASK = 2 ** ENTRY_BITS - 1;
 
-/** The function's local variables and labels. */
+/** How control goes to a block from where code is being written. */
+interface Way {
+  readonly label: Label;
+  /** What a loop that is passed on the way dispatches on; undefined where none does. */
+  readonly target?: number;
+}
+
+const instructionsOf = (
+  { body, control }: Block,
+): (StraightInstruction | ControlInstruction)[] =>
+  control ? [...body, control.instruction, control.slot] : [...body];
+
+/** What is known of a group before its code is written. */
+class Group {
+  readonly indexOf: ReadonlyMap<number, number>;
+  readonly structure: Structure;
+  readonly steps: StepCount;
+  /** Registers by number, without 0. */
+  readonly used: readonly number[];
+  readonly written: readonly number[];
+  readonly usesHiLo: boolean;
+
+  constructor(readonly blocks: readonly Block[], entries: ReadonlySet<number>) {
+    this.indexOf = new Map(blocks.map(({ start }, i) => [start, i]));
+    const index = (pc: number) => this.indexOf.get(pc);
+    const isIndex = (i: number | undefined): i is number => i !== undefined;
+    const graph: FlowGraph = {
+      successors: blocks.map((block) =>
+        exitsOf(block).map(index).filter(isIndex)
+      ),
+      entries: new Set([...entries].map(index).filter(isIndex)),
+    };
+    this.structure = structureOf(graph);
+    const order = this.structure.parts.flatMap(orderOf);
+    this.steps = countSteps(
+      graph,
+      order,
+      blocks.map(blockLength),
+      (from, to) => this.edgeSteps(from, blocks[to].start),
+    );
+    const all = blocks.flatMap(instructionsOf);
+    const registers = all.map(registersOf);
+    const distinct = (numbers: number[]) =>
+      [...new Set(numbers)].filter((n) => n !== 0).sort((a, b) => a - b);
+    this.used = distinct(registers.flatMap((r) => r.all));
+    this.written = distinct(registers.flatMap((r) => r.written));
+    this.usesHiLo = all.some(({ kind }) => kind === "multiply");
+  }
+
+  /** Steps of a block when control goes on to `to`: a likely branch that is not taken skips its delay slot. */
+  edgeSteps(from: number, to: number): number {
+    const block = this.blocks[from];
+    const length = blockLength(block);
+    const instruction = block.control?.instruction;
+    return instruction?.kind === "likely" &&
+        to !== targetOf(instruction, bodyEnd(block))
+      ? length - 1
+      : length;
+  }
+}
+
+const orderOf = (part: Part): readonly number[] =>
+  typeof part === "number" ? [part] : part.parts.flatMap(orderOf);
+
+/** The function's local variables and labels, and its structure. */
 class FunctionCode {
+  /** By register; 0 is not used. */
   readonly registers: Local[];
   readonly hiLo: Local;
   readonly address: Local;
@@ -55,16 +134,23 @@ class FunctionCode {
   readonly next: Local;
   /** Index in the body of the instruction before which the block is left. */
   readonly at: Local;
+  /** Where control is when the function is left. */
+  readonly pc: Local;
+  readonly isInside: Local;
   readonly target: Local = 0;
   readonly fuel: Local = 1;
-  readonly indexOf: ReadonlyMap<number, number>;
+  /** Dispatches on `target`, one of the blocks' numbers. */
+  dispatch!: Label;
+  /** Leaves with `pc`, `next` and `isInside`. */
+  exit!: Label;
+  /** Goes on at `pc`, outside the group. */
+  far!: Label;
+  readonly #ways: Way[] = [];
 
   constructor(
     readonly code: Code,
+    readonly group: Group,
     readonly number: number,
-    blocks: readonly Block[],
-    readonly dispatch: Label,
-    readonly labels: readonly Label[],
   ) {
     const i32 = () => code.local("i32");
     this.registers = Array.from({ length: 32 }, i32);
@@ -74,30 +160,107 @@ class FunctionCode {
     this.condition = i32();
     this.next = i32();
     this.at = i32();
+    this.pc = i32();
+    this.isInside = i32();
     this.hiLo = code.local("i64");
-    this.indexOf = new Map(blocks.map(({ start }, i) => [start, i]));
   }
 
-  /** Returns to the host with these values as pc and nextPc; `isInside`: not at the end of a block. */
-  leave(pushPc: () => void, pushNextPc: () => void, isInside: boolean): void {
-    const { code } = this;
-    code.i32(0);
-    pushPc();
-    code.memory("i32.store", PC).i32(0);
-    pushNextPc();
-    code.memory("i32.store", NEXT_PC);
-    code.i32(0).i32(isInside ? 1 : 0).memory("i32.store", IS_INSIDE);
-    code.get(this.fuel).op("return");
-  }
-
-  leaveAt(pc: number, isInside = false): void {
-    const { code } = this;
-    this.leave(() => code.i32(pc), () => code.i32(pc + 4), isInside);
-  }
-
-  addFuel(steps: number): void {
+  takeFuel(steps: number): void {
+    if (steps === 0) return;
     const { code, fuel } = this;
-    code.get(fuel).i32(steps).op("i32.add").set(fuel);
+    code.get(fuel).i32(steps).op("i32.sub").set(fuel);
+  }
+
+  loadRegisters(): void {
+    const { code, group } = this;
+    for (const register of group.used) {
+      code.i32(0).memory("i32.load", REGISTERS + 4 * register);
+      code.set(this.registers[register]);
+    }
+    if (group.usesHiLo) code.i32(0).memory("i64.load", LO_HI).set(this.hiLo);
+  }
+
+  storeRegisters(): void {
+    const { code, group } = this;
+    for (const register of group.written) {
+      code.i32(0).get(this.registers[register]);
+      code.memory("i32.store", REGISTERS + 4 * register);
+    }
+    if (group.usesHiLo) code.i32(0).get(this.hiLo).memory("i64.store", LO_HI);
+  }
+
+  /** Leaves at the start of a block, which is not executed. */
+  leaveAt(pc: number): void {
+    const { code } = this;
+    code.i32(pc).set(this.pc).i32(pc + 4).set(this.next);
+    code.i32(0).set(this.isInside).br(this.exit);
+  }
+
+  /** To the block with that index, from which steps are counted anew unless it is inside a region. */
+  goto(index: number): void {
+    const { label, target } = this.#ways[index];
+    if (target !== undefined) this.code.i32(target).set(this.target);
+    this.code.br(label);
+  }
+
+  /** Parts one after the other; `from` is where they are dispatched on `target` first: its first number and its blocks. */
+  sequence(parts: readonly Part[], from?: readonly number[]): void {
+    const { code } = this;
+    const { ids } = this.group.structure;
+    const labels: Label[] = [];
+    for (let i = parts.length - 1; i >= (from ? 0 : 1); i--) {
+      labels[i] = code.open("block");
+    }
+    const table: Label[] = [];
+    const dispatched = new Set(from);
+    let first = Infinity;
+    parts.forEach((part, i) => {
+      const label = labels[i];
+      if (label === undefined) return;
+      for (const block of blocksOf(part)) {
+        if (dispatched.has(block)) {
+          table[ids[block]] = label;
+          first = Math.min(first, ids[block]);
+        }
+        if (typeof part === "number") this.#way(block, { label });
+        else if (part.others.length === 0) this.#way(block, { label });
+        else {
+          const target = block === part.header ? 0 : ids[block];
+          this.#way(block, { label, target });
+        }
+      }
+    });
+    if (from) {
+      // In a loop the header comes first; every other number, 0 among them, stands for it.
+      const fallback = labels[0];
+      code.get(this.target).i32(first).op("i32.sub");
+      code.brTable(
+        Array.from(table.slice(first), (label) => label ?? fallback),
+        fallback,
+      );
+    }
+    parts.forEach((part, i) => {
+      if (labels[i] !== undefined) code.close();
+      if (typeof part !== "number") this.#loop(part);
+      else new BlockEmitter(this, this.group.blocks[part], part).emit();
+    });
+  }
+
+  #way(block: number, way: Way): void {
+    if (!this.#open.has(block)) this.#ways[block] = way;
+  }
+
+  /** Headers of the loops around the present place: control goes to them by their loops. */
+  readonly #open = new Set<number>();
+
+  #loop({ header, parts, others }: Loop): void {
+    const label = this.code.open("loop");
+    const isDispatching = others.length > 0;
+    this.#ways[header] = isDispatching ? { label, target: 0 } : { label };
+    this.#open.add(header);
+    this.sequence(parts, isDispatching ? others : undefined);
+    this.#open.delete(header);
+    this.code.close().op("unreachable");
   }
 }
 
@@ -108,10 +271,8 @@ class BlockEmitter implements BlockCode {
   readonly address: Local;
   readonly entry: Local;
   readonly value: Local;
-  readonly #used: number[];
-  readonly #written: number[];
-  readonly #usesHiLo: boolean;
-  #self: Label | undefined;
+  /** Steps from the last count to the block. */
+  readonly #before: number;
   #leaveLabel: Label | undefined;
   #index = 0;
 
@@ -127,16 +288,7 @@ class BlockEmitter implements BlockCode {
       entry: this.entry,
       value: this.value,
     } = f);
-    const { body, control } = block;
-    const instructions: (StraightInstruction | ControlInstruction)[] = control
-      ? [...body, control.instruction, control.slot]
-      : [...body];
-    const all = instructions.map(registersOf);
-    const distinct = (registers: number[]) =>
-      [...new Set(registers)].filter((register) => register !== 0);
-    this.#used = distinct(all.flatMap((r) => r.all));
-    this.#written = distinct(all.flatMap((r) => r.written));
-    this.#usesHiLo = instructions.some(({ kind }) => kind === "multiply");
+    this.#before = f.group.steps.before[blockIndex];
   }
 
   push(register: number): void {
@@ -153,53 +305,14 @@ class BlockEmitter implements BlockCode {
     this.code.i32(this.#index).set(this.f.at).brIf(this.#leaveLabel!);
   }
 
-  emit(): void {
-    const { code, block } = this;
-    this.#takeFuel(() => this.f.leaveAt(block.start));
-    this.#loadRegisters();
-    const end = bodyEnd(block);
-    const target = block.control &&
-      targetOf(block.control.instruction, end);
-    if (target === block.start) {
-      this.#self = code.open("loop");
-      this.#emitOnce();
-      code.close();
-      code.op("unreachable");
-    } else {
-      this.#emitOnce();
-    }
-  }
-
-  /** Subtracts the block's length from the fuel, or does `otherwise`, which leaves. */
-  #takeFuel(otherwise: () => void): void {
-    const length = blockLength(this.block);
-    const { code, f } = this;
-    code.get(f.fuel).i32(length).op("i32.lt_s").if(otherwise);
-    f.addFuel(-length);
-  }
-
-  #loadRegisters(): void {
-    const { code, f } = this;
-    for (const register of this.#used) {
-      code.i32(0).memory("i32.load", REGISTERS + 4 * register);
-      code.set(f.registers[register]);
-    }
-    if (this.#usesHiLo) code.i32(0).memory("i64.load", LO_HI).set(f.hiLo);
-  }
-
-  #storeRegisters(): void {
-    const { code, f } = this;
-    for (const register of this.#written) {
-      code.i32(0).get(f.registers[register]);
-      code.memory("i32.store", REGISTERS + 4 * register);
-    }
-    if (this.#usesHiLo) code.i32(0).get(f.hiLo).memory("i64.store", LO_HI);
-  }
-
   /** The block's code and, after it, what leaves it before an instruction of the body or in the slot. */
-  #emitOnce(): void {
+  emit(): void {
     const { code, f, block } = this;
     const { start, body, control } = block;
+    const needed = f.group.steps.needs[this.blockIndex];
+    if (needed !== undefined) {
+      code.get(f.fuel).i32(needed).op("i32.lt_s").if(() => f.leaveAt(start));
+    }
     const outOfBody = body.some(mayLeave) ? code.open("block") : undefined;
     const outOfSlot = control && mayLeave(control.slot)
       ? code.open("block")
@@ -214,19 +327,17 @@ class BlockEmitter implements BlockCode {
     else this.#goto(bodyEnd(block));
     if (outOfSlot !== undefined) {
       code.close();
-      this.#storeRegisters();
-      f.addFuel(1);
-      const slot = bodyEnd(block) + 4;
-      f.leave(() => code.i32(slot), () => code.get(f.next), true);
+      f.takeFuel(this.#before + blockLength(block) - 1);
+      code.i32(bodyEnd(block) + 4).set(f.pc);
+      code.i32(1).set(f.isInside).br(f.exit);
     }
     if (outOfBody === undefined) return;
     code.close();
-    this.#storeRegisters();
-    code.get(f.fuel).i32(blockLength(block)).op("i32.add");
+    code.get(f.fuel).i32(this.#before).op("i32.sub");
     code.get(f.at).op("i32.sub").set(f.fuel);
-    const pushPc = (offset: number) => () =>
-      code.get(f.at).i32(2).op("i32.shl").i32(start + offset).op("i32.add");
-    f.leave(pushPc(0), pushPc(4), true);
+    code.get(f.at).i32(2).op("i32.shl").i32(start).op("i32.add").tee(f.pc);
+    code.i32(4).op("i32.add").set(f.next);
+    code.i32(1).set(f.isInside).br(f.exit);
   }
 
   #emitControl(
@@ -238,9 +349,10 @@ class BlockEmitter implements BlockCode {
     const target = targetOf(instruction, pc);
     const following = (pc + 8) >>> 0;
     if (instruction.kind === "jump") {
-      if (target === undefined) this.push(instruction.rs);
-      else code.i32(target);
-      code.set(f.next);
+      if (target === undefined) {
+        this.push(instruction.rs);
+        code.set(f.next);
+      } else if (mayLeave(slot)) code.i32(target).set(f.next);
       this.#link(instruction, following);
       emitStraight(this, slot);
       if (target === undefined) this.#gotoNext();
@@ -265,9 +377,8 @@ class BlockEmitter implements BlockCode {
       emitStraight(this, slot);
       this.#goto(target!);
     });
-    // Not taken, a likely branch skips its delay slot, which the block's length counts.
-    f.addFuel(1);
-    this.#goto(following);
+    // Not taken, a likely branch skips its delay slot.
+    this.#goto(following, blockLength(this.block) - 1);
   }
 
   #link({ link }: ControlInstruction, following: number): void {
@@ -276,61 +387,100 @@ class BlockEmitter implements BlockCode {
     this.pop(link);
   }
 
-  #goto(pc: number): void {
+  #goto(pc: number, length = blockLength(this.block)): void {
     const { code, f } = this;
-    if (pc === this.block.start && this.#self !== undefined) {
-      this.#takeFuel(() => {
-        this.#storeRegisters();
-        f.leaveAt(pc);
-      });
-      code.br(this.#self);
-      return;
+    const { group } = f;
+    const steps = this.#before + length;
+    const index = group.indexOf.get(pc);
+    if (index === undefined) {
+      f.takeFuel(steps);
+      code.i32(pc).set(f.pc).br(f.far);
+    } else {
+      if (group.steps.needs[index] !== undefined) f.takeFuel(steps);
+      f.goto(index);
     }
-    this.#storeRegisters();
-    const index = f.indexOf.get(pc);
-    if (index === undefined) f.leaveAt(pc);
-    else if (index > this.blockIndex) code.br(f.labels[index]);
-    else code.i32(index).set(f.target).br(f.dispatch);
   }
 
   /** To the address in `next`: inside the group through the jump table. */
   #gotoNext(): void {
     const { code, f } = this;
-    this.#storeRegisters();
+    f.takeFuel(this.#before + blockLength(this.block));
     code.get(f.next).i32(NO_CODE_ADDRESS).op("i32.and", "i32.eqz").if(() => {
       code.get(f.next).memory("i32.load", JUMP_TABLE).tee(f.value);
-      code.i32(8).op("i32.shr_u").i32(f.number).op("i32.eq").if(() => {
-        code.get(f.value).i32(255).op("i32.and").set(f.target).br(f.dispatch);
+      code.i32(ENTRY_BITS).op("i32.shr_u").i32(f.number).op("i32.eq").if(() => {
+        code.get(f.value).i32(ENTRY_MASK).op("i32.and").set(f.target);
+        code.br(f.dispatch);
       });
     });
-    f.leave(
-      () => code.get(f.next),
-      () => code.get(f.next).i32(4).op("i32.add"),
-      false,
-    );
+    code.get(f.next).set(f.pc).br(f.far);
   }
 }
 
-/** A translated group: takes the index of a block and the steps allowed, returns the steps left. */
-export type TranslatedFunction = (block: number, steps: number) => number;
+/** Goes on at `pc` with another function, if there is one; otherwise sets what the host finds. */
+function emitFar(f: FunctionCode, type: number): void {
+  const { code } = f;
+  code.get(f.pc).i32(NO_CODE_ADDRESS).op("i32.and", "i32.eqz").if(() => {
+    code.get(f.pc).memory("i32.load", JUMP_TABLE).tee(f.value).if(() => {
+      code.get(f.value).i32(ENTRY_MASK).op("i32.and").get(f.fuel);
+      code.get(f.value).i32(ENTRY_BITS).op("i32.shr_u");
+      code.returnCallIndirect(type);
+    });
+  });
+  code.get(f.pc).i32(4).op("i32.add").set(f.next).i32(0).set(f.isInside);
+}
 
-/** The module with the function `run` for blocks sorted by address; `number` is its number in the jump table. */
+function emitReturn(f: FunctionCode): void {
+  const { code } = f;
+  code.i32(0).get(f.pc).memory("i32.store", PC);
+  code.i32(0).get(f.next).memory("i32.store", NEXT_PC);
+  code.i32(0).get(f.isInside).memory("i32.store", IS_INSIDE);
+  code.get(f.fuel).op("return");
+}
+
+/** A translated group: takes the number of an entry and the steps allowed, returns the steps left. */
+export type TranslatedFunction = (entry: number, steps: number) => number;
+
+/** A module with one function, and where it may be entered. */
+export interface EmittedFunction {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Numbers from 1 by address. */
+  readonly entries: ReadonlyMap<number, number>;
+}
+
+/**
+ * The module with the function `run` for blocks sorted by address, which may be entered at the blocks that start
+ * at `entries`; `number` is its number in the jump table.
+ */
 export function emitFunction(
   blocks: readonly Block[],
+  entries: ReadonlySet<number>,
   number: number,
-): Uint8Array<ArrayBuffer> {
+): EmittedFunction {
   const module = new WasmModule();
   module.importMemory("host", "memory", { min: WASM_PAGES, max: WASM_PAGES });
+  module.importTable("host", "functions", MAX_FUNCTIONS + 1);
   const code = module.function(["i32", "i32"], ["i32"], "run");
-  const dispatch = code.open("loop");
-  const labels: Label[] = [];
-  for (let i = blocks.length - 1; i >= 0; i--) labels[i] = code.open("block");
-  const f = new FunctionCode(code, number, blocks, dispatch, labels);
-  code.get(f.target).brTable(labels, labels[0]);
-  blocks.forEach((block, i) => {
-    code.close();
-    new BlockEmitter(f, block, i).emit();
-  });
-  code.close().op("unreachable");
-  return module.encode();
+  const group = new Group(blocks, entries);
+  const { structure } = group;
+  const f = new FunctionCode(code, group, number);
+  f.loadRegisters();
+  f.exit = code.open("block");
+  f.far = code.open("block");
+  f.dispatch = code.open("loop");
+  const numbered = blocks.flatMap(({ start }, i) =>
+    entries.has(start) ? [i] : []
+  );
+  f.sequence(structure.parts, numbered);
+  code.close().op("unreachable").close();
+  f.storeRegisters();
+  emitFar(f, module.type(["i32", "i32"], ["i32"]));
+  emitReturn(f);
+  code.close();
+  f.storeRegisters();
+  emitReturn(f);
+  code.op("unreachable");
+  return {
+    bytes: module.encode(),
+    entries: new Map(numbered.map((i) => [blocks[i].start, structure.ids[i]])),
+  };
 }

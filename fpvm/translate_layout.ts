@@ -19,7 +19,7 @@ export const IS_INSIDE = 144;
 export const READ_TABLE = 0x0040_0000;
 /** Entries for stores: even only for pages whose frame is newer than the memory tree. */
 export const WRITE_TABLE = 0x0080_0000;
-/** Per word of code: 0, {@linkcode STEP_ONLY}, or the function's number * 256 + the block's index in it. */
+/** Per word of code: 0, or the function's number * 2^{@linkcode ENTRY_BITS} + the number of the entry in it. */
 export const JUMP_TABLE = 0x0100_0000;
 /** Frames of 4 KiB. */
 export const FRAMES = 0x0200_0000;
@@ -28,9 +28,11 @@ export const FRAMES = 0x0200_0000;
 export const FRAME_COUNT = 8192;
 /** Entry of a page table for a page without a frame; any odd number would do. */
 export const ABSENT = 0x0101_0101;
-/** Entry of the jump table for code that only `step` executes. */
-export const STEP_ONLY = 0xffff_ffff;
-/** Functions are numbered from 1 and their blocks from 0, so that no entry is 0. */
+/** Blocks of a function; larger ones compile superlinearly. */
 export const MAX_BLOCKS = 256;
+/** Bits of an entry's number in its function: entries are numbered from 1, functions too. */
+export const ENTRY_BITS = 9;
+/** Functions of a program; code beyond them is left to `step`. */
+export const MAX_FUNCTIONS = 256;
 /** Size of the whole memory in WebAssembly pages. */
 export const WASM_PAGES = (FRAMES + 4096 * FRAME_COUNT) / 0x1_0000;

@@ -14,6 +14,7 @@ import {
   FRAME_COUNT,
   FRAMES,
   JUMP_TABLE,
+  MAX_FUNCTIONS,
   READ_TABLE,
   WASM_PAGES,
   WRITE_TABLE,
@@ -28,6 +29,12 @@ export class FramedMemory implements MachineMemory {
   readonly wasm = new WebAssembly.Memory({
     initial: WASM_PAGES,
     maximum: WASM_PAGES,
+  });
+  /** Translated functions by number. */
+  readonly functions = new WebAssembly.Table({
+    element: "anyfunc",
+    initial: MAX_FUNCTIONS + 1,
+    maximum: MAX_FUNCTIONS + 1,
   });
   readonly words = new Int32Array(this.wasm.buffer);
   readonly jumpTable = new Uint32Array(

@@ -147,6 +147,12 @@ export class Code implements FunctionRef {
     return this;
   }
 
+  /** Calls through table 0 in place of the present function, whose results are those of the callee. */
+  returnCallIndirect(type: number): this {
+    this.#bytes.push(0x13, ...unsignedLeb(type), 0);
+    return this;
+  }
+
   /** A load, store or atomic at the address on the stack plus `offset`; atomics take no other alignment. */
   memory(op: MemoryOp, offset: number | bigint = 0, alignment?: number): this {
     const align = alignment ?? naturalAlignment(op);
@@ -320,6 +326,12 @@ export class WasmModule {
       ...unsignedLeb(this.type(params, results)),
     ]);
     return { index: this.#importedFunctions++ };
+  }
+
+  /** Table 0 of so many functions. */
+  importTable(module: string, name: string, size: number): void {
+    const limits = [0x01, ...unsignedLeb(size), ...unsignedLeb(size)];
+    this.#import(module, name, [0x01, FUNCREF, ...limits]);
   }
 
   importMemory(module: string, name: string, type: MemoryType): void {
