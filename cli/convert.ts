@@ -7,6 +7,10 @@ import {
   commitModel,
   type ConversionReport,
   convertOnnx,
+  graphOf,
+  inPhases,
+  type Phases,
+  phasesOf,
   printKernel,
   validateModel,
   writeBundle,
@@ -32,8 +36,11 @@ import {
 
 const precisions = ["auto", "int8", "int16", "float"] as const;
 
+const phaseChoices = ["1", "2", "3"] as const;
+
 interface ConvertCommandOptions {
   output?: string;
+  phases: (typeof phaseChoices)[number];
   precision: (typeof precisions)[number];
   calibrate?: string;
   labels?: string;
@@ -133,13 +140,15 @@ async function convert(
       },
     );
   }
-  const { model, report } = convertOnnx(bytes, {
+  const { model: converted, report } = convertOnnx(bytes, {
     name: stem(path),
     calibration: await readCalibrationFile(calibrationFile),
     precision: options.precision,
     dims: parseDims(options.dim),
     labels: await labelsFor(path, options.labels),
   });
+  validateModel(converted);
+  const model = inPhases(converted, Number(options.phases) as Phases);
   validateModel(model);
   const commitment = commitModel(model);
   const progress = progressBar("Self-check");
@@ -161,6 +170,7 @@ async function convert(
       bytes: bundle.length,
       modelRoot: commitment.modelRoot,
       nodes: model.nodes.length,
+      phases: phasesOf(model),
       seconds,
       selfCheck: check,
       report,
@@ -225,21 +235,14 @@ function printReport(report: ConversionReport): void {
   ));
 }
 
-/** Writes the IR and the machine code of every kernel as text. */
+/** Writes the IR and the machine code of every kernel as text; of a single-phase model one program of all. */
 async function emitKernels(
   commitment: Commitment,
   folder: string,
 ): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   const { model, programs, nodePrograms } = commitment;
-  for (const [i, kernel] of model.kernels.entries()) {
-    await writeFile(
-      join(folder, `${i}_${kernel.name}.ir`),
-      printKernel(kernel) + "\n",
-      "kernel",
-    );
-    const node = model.nodes.findIndex((n) => n.kernel === i);
-    const code = programs[nodePrograms[node]].code;
+  const emitCode = async (name: string, code: Uint8Array) => {
     const words = new DataView(code.buffer, code.byteOffset, code.byteLength);
     const lines = Array.from({ length: code.length / 4 }, (_, j) => {
       const word = words.getUint32(4 * j, true);
@@ -247,11 +250,17 @@ async function emitKernels(
         word.toString(16).padStart(8, "0")
       }  ${disassemble(word, 4 * j)}`;
     });
-    await writeFile(
-      join(folder, `${i}_${kernel.name}.mips`),
-      lines.join("\n") + "\n",
-      "program",
-    );
+    const text = lines.join("\n") + "\n";
+    await writeFile(join(folder, `${name}.mips`), text, "program");
+  };
+  if (model.body) await emitCode(stem(model.name), programs[0].code);
+  for (const [i, kernel] of graphOf(model).kernels.entries()) {
+    const name = `${i}_${kernel.name}`;
+    const text = printKernel(kernel) + "\n";
+    await writeFile(join(folder, `${name}.ir`), text, "kernel");
+    if (model.body) continue;
+    const node = model.nodes.findIndex((n) => n.kernel === i);
+    await emitCode(name, programs[nodePrograms[node]].code);
   }
 }
 
@@ -278,6 +287,12 @@ export function define(command: Command): void {
       "one class name a line (default: labels.txt beside the model)",
     )
     .option("--dim <name=size>", "size of a symbolic dimension", collect, [])
+    .option(
+      "--phases <count>",
+      "of a dispute: 3, 2 (a program per node) or 1 (one program in all)",
+      parseChoice(phaseChoices),
+      "3",
+    )
     .option(
       "--max-drop <percent>",
       "fail if more answers than this change",

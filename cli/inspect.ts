@@ -3,8 +3,10 @@ import type { Command } from "commander";
 import {
   byteLength,
   type Commitment,
+  graphOf,
   type InputKind,
   inspectOnnx,
+  phasesOf,
   printKernel,
   printTensorType,
   tensorHeight,
@@ -100,7 +102,7 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
   const nodes = model.nodes.map((node, i) => ({
     index: i,
     name: node.name,
-    kernel: model.kernels[node.kernel].name,
+    kernel: model.kernels[node.kernel]?.name ?? "the whole model",
     result: printTensorType(model.slots[node.result].type),
     slot: node.result,
     leaves: Math.ceil(byteLength(model.slots[node.result].type) / 32),
@@ -124,14 +126,17 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       kept,
       schedule,
       stopSlot,
+      phases: phasesOf(model),
       weightBytes,
       constants: model.constants.length,
       slots: model.slots.length,
       nodes,
     });
   }
+  const phases = phasesOf(model);
+  const phaseText = phases === 1 ? "1 phase" : `${phases} phases`;
   console.log(
-    `${model.name}: ${model.mode} mode, ${nodes.length} nodes, ${programs.length} programs, ${
+    `${model.name}: ${model.mode} mode, ${phaseText}, ${nodes.length} nodes, ${programs.length} programs, ${
       formatBytes(weightBytes)
     } of constants`,
   );
@@ -164,7 +169,13 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       formatCount(n.leaves),
       formatCount(n.worstSteps),
     ]),
-    ["node", "name", "result", "leaves", "steps a leaf"],
+    [
+      "node",
+      "name",
+      "result",
+      "leaves",
+      phases === 3 ? "steps a leaf" : "steps",
+    ],
   ));
   if (options.lineage) {
     for (const n of nodes) {
@@ -172,7 +183,7 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     }
   }
   if (options.kernels) {
-    for (const kernel of model.kernels) {
+    for (const kernel of graphOf(model).kernels) {
       console.log(`\n${printKernel(kernel)}`);
     }
   }

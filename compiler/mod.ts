@@ -175,7 +175,11 @@ export type {
 
 // Targets.
 export { compileWasm, type WasmKernel, type WasmTarget } from "./wasm/mod.ts";
-export { emitLeafProgram } from "./mips/mod.ts";
+export {
+  emitLeafProgram,
+  emitModelProgram,
+  emitWholeProgram,
+} from "./mips/mod.ts";
 
 // Commitments and the bundle.
 export {
@@ -202,6 +206,13 @@ export {
   parseModelRootPreimage,
   type Port,
 } from "./model/model_root.ts";
+export {
+  graphOf,
+  inPhases,
+  openedSlots,
+  type Phases,
+  phasesOf,
+} from "./model/phases.ts";
 export { validateModel } from "./model/validate.ts";
 export { readBundle, writeBundle } from "./model/bundle.ts";
 

@@ -4,7 +4,12 @@
  * Nothing is executed. Gas per move is what `bench gas` and `bench small` measure on a local chain, rounded up; the
  * formulas for rounds are those of the game.
  */
-import { byteLength, type Commitment, verifyKernel } from "../compiler/mod.ts";
+import {
+  byteLength,
+  type Commitment,
+  graphOf,
+  verifyKernel,
+} from "../compiler/mod.ts";
 import type { Rounds } from "./local_game.ts";
 
 /** Whole transactions of either side, gas; measured on fashion_cnn, rounded up. */
@@ -101,7 +106,8 @@ export function estimateModel(
       worstSteps,
       ...estimateDispute(
         steps,
-        descriptors[node].resultHeight,
+        // A whole result is not narrowed down: there is no phase over its tree.
+        descriptors[node].whole ? 0 : descriptors[node].resultHeight,
         descriptors[node].maxSteps,
         rounds,
       ),
@@ -113,9 +119,10 @@ export function estimateModel(
       ? d
       : worst
   );
-  const work = model.kernels.map((kernel) => verifyKernel(kernel).work.total);
+  const graph = graphOf(model);
+  const work = graph.kernels.map((kernel) => verifyKernel(kernel).work.total);
   const runSeconds = iterations *
-    model.nodes.reduce((sum, n) => sum + work[n.kernel], 0) /
+    graph.nodes.reduce((sum, n) => sum + work[n.kernel], 0) /
     NATIVE_OPERATIONS;
   const slotBytes = model.slots.reduce((sum, s) => sum + byteLength(s.type), 0);
   const weightBytes = model.constants.reduce(

@@ -14,6 +14,7 @@ import {
 } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { type Device, type Executor, executorOf } from "./executor.ts";
+import { executorOfBody } from "./single_phase.ts";
 import { weightsTable } from "./weights_table.ts";
 import { type Job, workerMain, type WorkerStart } from "./worker.ts";
 
@@ -35,8 +36,12 @@ const PARTS = 16;
 /** Compiles a model's kernels and starts its threads. */
 export async function createCpuExecutor(
   model: Model,
-  { threads = 1 }: CpuOptions = {},
+  options: CpuOptions = {},
 ): Promise<Executor> {
+  if (model.body) {
+    return executorOfBody(model, await createCpuExecutor(model.body, options));
+  }
+  const { threads = 1 } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
     throw new ChainLearnError(
       `Cannot run "${model.name}": expected 1 to 256 threads, found ${threads}`,

@@ -8,10 +8,14 @@ import {
   prepareKernel,
 } from "../compiler/mod.ts";
 import { type Executor, executorOf } from "./executor.ts";
+import { executorOfBody } from "./single_phase.ts";
 import { weightsTable } from "./weights_table.ts";
 
 /** Runs a model by the reference interpreter, in this thread. */
 export function createInterpreterExecutor(model: Model): Executor {
+  if (model.body) {
+    return executorOfBody(model, createInterpreterExecutor(model.body));
+  }
   const slots = model.slots.map((slot) =>
     new Uint8Array(byteLength(slot.type))
   );

@@ -8,6 +8,7 @@ import {
   byteLength,
   type Commitment,
   dtypes,
+  graphOf,
   type TensorType,
   verifyKernel,
 } from "../compiler/mod.ts";
@@ -71,9 +72,11 @@ export async function selfCheck(
   const { model } = commitment;
   const { nodes, schedule } = model;
   const iterations = schedule.kind === "fixed" ? schedule.iterations : 1;
-  const work = model.kernels.map((kernel) => verifyKernel(kernel).work.total);
-  const whole =
-    iterations * nodes.reduce((n, { kernel }) => n + work[kernel], 0) <=
+  const graph = graphOf(model);
+  const work = graph.kernels.map((kernel) => verifyKernel(kernel).work.total);
+  // A program that gives a whole result cannot be run in part.
+  const whole = nodes.every((node) => node.whole) ||
+    iterations * graph.nodes.reduce((n, { kernel }) => n + work[kernel], 0) <=
       WHOLE_MODEL_WORK;
   const table = weightsTable(model);
   // A node may write a slot that it reads: the machine gets what the slots held before it.
@@ -99,9 +102,17 @@ export async function selfCheck(
       for (const leaf of compared) {
         const run = vm.run(leaf);
         steps += run.steps;
-        compareLeaf(nodes[index].name, leaf, run.leaf, slots[result], executor);
+        for (let at = 0; at < run.leaf.length; at += LEAF_BYTES) {
+          compareLeaf(
+            nodes[index].name,
+            leaf + at / LEAF_BYTES,
+            run.leaf.subarray(at, at + LEAF_BYTES),
+            slots[result],
+            executor,
+          );
+          leaves++;
+        }
       }
-      leaves += compared.length;
       before[result] = slots[result].slice();
       progress?.(step + 1, iterations * nodes.length);
     },

@@ -1,5 +1,5 @@
 /**
- * The fraud-proof machine as a device: every node leaf by leaf, by the programs that a dispute would run.
+ * The fraud-proof machine as a device: every node leaf by leaf, or whole, by the programs that a dispute would run.
  *
  * Slow, and the reason to believe the others: `convert` compares it with the CPU before it writes a bundle. Also the
  * place where one leaf of a node is run in the machine, from plain bytes.
@@ -19,7 +19,7 @@ import { weightsTable } from "./weights_table.ts";
 
 /** What the machine did for one leaf. */
 export interface LeafRun {
-  /** The 32 bytes at the output region. */
+  /** The 32 bytes at the output region; of a *whole* node all leaves of its result. */
   readonly leaf: Uint8Array;
   /** Steps, the exit included. */
   readonly steps: number;
@@ -27,7 +27,7 @@ export interface LeafRun {
 
 /** Runs the leaves of one node over fixed operands. */
 export interface NodeInVm {
-  /** Leaves of the node's result. */
+  /** Leaves of the node's result; 1 where it is *whole*. */
   readonly leaves: number;
   /** Throws where the program does not exit with code 0 within its computed worst case. */
   run(leafIndex: number): LeafRun;
@@ -55,8 +55,11 @@ export function nodeInVm(
       return store.put(table(), height);
     },
   );
+  const leaves = Math.ceil(
+    byteLength(model.slots[node.result].type) / LEAF_BYTES,
+  );
   return {
-    leaves: Math.ceil(byteLength(model.slots[node.result].type) / LEAF_BYTES),
+    leaves: node.whole ? 1 : leaves,
     run(leafIndex) {
       const state = composeInitialState({
         program: program.code,
@@ -73,7 +76,11 @@ export function nodeInVm(
           { exitCode: 1 },
         );
       }
-      return { leaf: state.memory.leaf(REGIONS.output.base), steps };
+      const leaf = new Uint8Array(LEAF_BYTES * (node.whole ? leaves : 1));
+      for (let at = 0; at < leaf.length; at += LEAF_BYTES) {
+        leaf.set(state.memory.leaf(REGIONS.output.base + at), at);
+      }
+      return { leaf, steps };
     },
   };
 }

@@ -32,4 +32,5 @@
 export { emitLeafProgram } from "./emit.ts";
 export { printLeafProgram } from "./listing.ts";
 export { emitWholeProgram } from "./whole.ts";
+export { emitModelProgram } from "./whole_model.ts";
 export type { LeafOperand } from "./windows.ts";

@@ -29,6 +29,15 @@ export function worstSteps(
   return worst;
 }
 
+/** Steps of code that runs from its first part to its last. */
+export function countSteps(
+  parts: readonly Part[],
+  items: readonly Item[],
+): number {
+  const none = { entry: parts, start: [], exit: [], levels: [], element: [] };
+  return new StepCount(none, items).past();
+}
+
 /** Steps of a program that computes the whole result, given the final code. */
 export function wholeSteps(
   kernel: Kernel,

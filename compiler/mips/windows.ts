@@ -21,7 +21,8 @@ export interface Window {
 }
 
 /** Bytes of a tree of that height, 0..26. */
-const windowBytes = (height: number): number => (LEAF_BYTES << height) >>> 0;
+export const windowBytes = (height: number): number =>
+  (LEAF_BYTES << height) >>> 0;
 
 /** Windows of the operands that the kernel reads, by operand number. */
 export function placeOperands(

@@ -18,6 +18,7 @@ import type { TensorType } from "../ir.ts";
 import type { Model } from "./model.ts";
 import { modelFromJson, modelToJson } from "./model_json.ts";
 import { FORMAT_VERSION } from "./model_root.ts";
+import { graphOf } from "./phases.ts";
 import {
   readHeader,
   readSafetensors,
@@ -75,7 +76,7 @@ export function writeBundle(commitment: Commitment): Uint8Array {
     ...storedType(constant.type),
     bytes: constant.bytes,
   }));
-  model.slots.forEach((slot, i) => {
+  graphOf(model).slots.forEach((slot, i) => {
     if (slot.initial) tensors.push(u8(`${INITIAL}${i}`, slot.initial));
   });
   tensors.push(u8(CODE, concatBytes(commitment.programs.map((p) => p.code))));

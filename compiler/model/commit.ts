@@ -19,7 +19,11 @@ import {
   MAX_PROGRAM_HEIGHT,
 } from "./descriptor.ts";
 import { byteLength, type TensorType } from "../ir.ts";
-import { emitLeafProgram } from "../mips/mod.ts";
+import {
+  emitLeafProgram,
+  emitModelProgram,
+  emitWholeProgram,
+} from "../mips/mod.ts";
 import type {
   InputKind,
   LeafProgram,
@@ -99,7 +103,7 @@ function operandHeight(model: Model, ref: OperandRef): number {
   }
 }
 
-/** Emits each distinct program once: a kernel with the same kinds and heights of operands. */
+/** Emits each distinct program once: a kernel with the same kinds and heights of operands, whole or not. */
 function emitPrograms(
   model: Model,
 ): Pick<Commitment, "programs" | "nodePrograms"> {
@@ -110,13 +114,14 @@ function emitPrograms(
       height: operandHeight(model, ref),
       constant: ref.kind !== "slot",
     }));
-    const key = JSON.stringify([node.kernel, operands]);
-    const index = known.get(key) ?? programs.push(
-          commitProgram(
-            emitLeafProgram(model.kernels[node.kernel], operands),
-            node,
-          ),
-        ) - 1;
+    const key = JSON.stringify([node.kernel, node.whole, operands]);
+    const emit = () => {
+      if (model.body) return emitModelProgram(model.body);
+      const emitKernel = node.whole ? emitWholeProgram : emitLeafProgram;
+      return emitKernel(model.kernels[node.kernel], operands);
+    };
+    const index = known.get(key) ??
+      programs.push(commitProgram(emit(), node)) - 1;
     known.set(key, index);
     return index;
   });

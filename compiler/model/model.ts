@@ -29,7 +29,7 @@ export type OperandRef =
 /** One operator after lowering: one kernel, one state transition; it writes `result` and nothing else. */
 export interface Node {
   readonly name: string;
-  /** Index into `Model.kernels`. */
+  /** Index into `Model.kernels`; -1 for the node of a single-phase model, which computes the model's body. */
   readonly kernel: number;
   readonly operands: readonly OperandRef[];
   /** Slot index. */
@@ -90,6 +90,8 @@ export interface Model {
   /** Slots 0 .. kept - 1 survive the finish step; a power of two. */
   readonly kept: number;
   readonly stopSlot?: number;
+  /** Of a single-phase model: the graph that its one node computes in one program; the rest follows from it. */
+  readonly body?: Model;
 }
 
 /** A kernel compiled for the fraud-proof VM. */

@@ -19,6 +19,8 @@ import type {
 } from "./model.ts";
 import { inputKindJson } from "./commit.ts";
 import { kernelFromJson, kernelToJson } from "../kernel/serialize.ts";
+import { singlePhase } from "./phases.ts";
+import { validateModel } from "./validate.ts";
 
 /** Looks up the bytes of a constant, or of a slot's initial value. */
 export interface TensorBytes {
@@ -26,9 +28,18 @@ export interface TensorBytes {
   initial(slot: number): Uint8Array;
 }
 
-/** The model as JSON text, without constants' and slots' bytes; same model, same text. */
+/**
+ * The model as JSON text, without constants' and slots' bytes; same model, same text. Of a single-phase model it is the
+ * body's, with its phases.
+ */
 export function modelToJson(model: Model): string {
-  return JSON.stringify({
+  return JSON.stringify(
+    model.body ? { ...graphJson(model.body), phases: 1 } : graphJson(model),
+  );
+}
+
+function graphJson(model: Model) {
+  return {
     name: model.name,
     mode: model.mode,
     kernels: model.kernels.map(kernelToJson),
@@ -68,7 +79,7 @@ export function modelToJson(model: Model): string {
     schedule: model.schedule,
     kept: model.kept,
     stopSlot: model.stopSlot,
-  });
+  };
 }
 
 const typeJson = ({ dtype, shape, layout }: TensorType) => ({
@@ -207,7 +218,7 @@ function schedule(field: Field): Schedule {
     : { kind, max: field.at("max").integer() };
 }
 
-/** Parses untrusted JSON text; the rules are checked by `validateModel`, not here. */
+/** Parses untrusted JSON text; the rules are checked by `validateModel`, here only those of a single-phase model's body. */
 export function modelFromJson(text: string, bytes: TensorBytes): Model {
   let json: unknown;
   try {
@@ -238,7 +249,9 @@ export function modelFromJson(text: string, bytes: TensorBytes): Model {
       : { name, type };
   };
   const stopSlot = root.at("stopSlot");
-  return {
+  const phases = root.at("phases");
+  if (phases.present && phases.integer() !== 1) phases.fail("1");
+  const graph: Model = {
     name: root.at("name").string(),
     mode: root.at("mode").oneOf(["fixed", "float"]),
     kernels: root.at("kernels").list((f) => kernelFromJson(f.value)),
@@ -251,4 +264,7 @@ export function modelFromJson(text: string, bytes: TensorBytes): Model {
     kept: root.at("kept").integer(),
     ...(stopSlot.present ? { stopSlot: stopSlot.integer() } : {}),
   };
+  if (!phases.present) return graph;
+  validateModel(graph);
+  return singlePhase(graph);
 }

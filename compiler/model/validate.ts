@@ -5,9 +5,14 @@
  * void descriptor. How much an output may hold is the market's own rule. It trusts nothing in the model.
  */
 import { ChainLearnError, LEAF_BYTES, treeHeight } from "../../fpvm/mod.ts";
-import { MAX_OPERANDS, MAX_TENSOR_HEIGHT } from "./descriptor.ts";
+import {
+  MAX_OPERANDS,
+  MAX_PROGRAM_HEIGHT,
+  MAX_TENSOR_HEIGHT,
+} from "./descriptor.ts";
 import { byteLength, elementCount, type TensorType } from "../ir.ts";
 import type { Model, Node } from "./model.ts";
+import { singlePhase } from "./phases.ts";
 import { verifyKernel } from "../kernel/verify.ts";
 
 /** Most iterations, nodes, slots or constants a model may declare; see `ITERATIONS` in ranges.ts. */
@@ -99,10 +104,55 @@ function sameTensor(given: TensorType, wanted: TensorType): boolean {
 const show = (type: TensorType) =>
   `${type.dtype} [${type.shape}]${type.layout ? " with a layout" : ""}`;
 
+/** The machine's output region holds a whole result. */
+function checkWhole(
+  model: Model,
+  node: Node,
+  what: string,
+  check: Checker,
+): void {
+  if (!node.whole) return;
+  const bytes = byteLength(model.slots[node.result].type);
+  if (treeHeight(bytes) > MAX_PROGRAM_HEIGHT) {
+    const most = LEAF_BYTES << MAX_PROGRAM_HEIGHT;
+    check.fail(`${what} whole`, `at most ${most} bytes`, String(bytes));
+  }
+}
+
+/** A single-phase model must be what follows from its body, which is a model of its own. */
+function checkBody(model: Model, body: Model, check: Checker): void {
+  if (body.body) check.fail("body", "a model of kernels", "one with a body");
+  validateModel(body);
+  const derived = singlePhase(body);
+  const shown = ({ slots, ...rest }: Model) =>
+    JSON.stringify({
+      ...rest,
+      body: undefined,
+      constants: undefined,
+      slots: slots.map(({ name, type }) => ({ name, type })),
+    });
+  const same = shown(model) === shown(derived) &&
+    model.constants === body.constants &&
+    model.slots.every((slot, i) => slot.initial === derived.slots[i].initial);
+  if (!same) {
+    check.fail(
+      "body",
+      "the node, slots and ports that follow from it",
+      "others",
+    );
+  }
+  checkWhole(model, model.nodes[0], "the one node", check);
+  const { length } = model.nodes[0].operands;
+  if (length > MAX_OPERANDS) {
+    check.fail("inputs", `at most ${MAX_OPERANDS - 1}`, String(length - 1));
+  }
+}
+
 function checkNode(model: Model, node: Node, i: number, check: Checker): void {
   const what = `node ${i} "${node.name}"`;
   check.index(`${what} kernel`, node.kernel, model.kernels.length);
   check.index(`${what} result slot`, node.result, model.slots.length);
+  checkWhole(model, node, what, check);
   const kernel = model.kernels[node.kernel];
   if (
     node.operands.length > MAX_OPERANDS ||
@@ -120,11 +170,6 @@ function checkNode(model: Model, node: Node, i: number, check: Checker): void {
       show(kernel.result),
       show(model.slots[node.result].type),
     );
-  }
-  // A leaf program gives one leaf; nothing emits programs that give longer results at once.
-  const bytes = byteLength(model.slots[node.result].type);
-  if (node.whole && bytes > LEAF_BYTES) {
-    check.fail(`${what} whole`, `at most ${LEAF_BYTES} bytes`, String(bytes));
   }
   node.operands.forEach((ref, j) => {
     if (ref.kind === "weights_table") {
@@ -209,6 +254,7 @@ function checkPorts(model: Model, check: Checker): void {
 /** Throws a {@linkcode ChainLearnError} that names the first rule the model breaks. */
 export function validateModel(model: Model): void {
   const check = new Checker(model);
+  if (model.body) return checkBody(model, model.body, check);
   check.count("nodes", model.nodes.length);
   check.count("constants", model.constants.length);
   check.count("slots", model.slots.length);
