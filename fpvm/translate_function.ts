@@ -30,6 +30,7 @@ import {
 import {
   type BlockCode,
   emitCondition,
+  emitGroupCheck,
   emitStraight,
   mayLeave,
   registersOf,
@@ -45,6 +46,7 @@ import {
   REGISTERS,
   WASM_PAGES,
 } from "./translate_layout.ts";
+import { type PlaceGroup, placeGroups } from "./translate_places.ts";
 import {
   type Code,
   type Label,
@@ -146,6 +148,7 @@ class FunctionCode {
   /** Goes on at `pc`, outside the group. */
   far!: Label;
   readonly #ways: Way[] = [];
+  readonly #places: Local[] = [];
 
   constructor(
     readonly code: Code,
@@ -163,6 +166,11 @@ class FunctionCode {
     this.pc = i32();
     this.isInside = i32();
     this.hiLo = code.local("i64");
+  }
+
+  /** The place of a block's group of accesses. */
+  place(group: number): Local {
+    return this.#places[group] ??= this.code.local("i32");
   }
 
   takeFuel(steps: number): void {
@@ -273,6 +281,7 @@ class BlockEmitter implements BlockCode {
   readonly value: Local;
   /** Steps from the last count to the block. */
   readonly #before: number;
+  place: BlockCode["place"];
   #leaveLabel: Label | undefined;
   #index = 0;
 
@@ -317,14 +326,7 @@ class BlockEmitter implements BlockCode {
     const outOfSlot = control && mayLeave(control.slot)
       ? code.open("block")
       : undefined;
-    this.#leaveLabel = outOfBody;
-    body.forEach((instruction, i) => {
-      this.#index = i;
-      emitStraight(this, instruction);
-    });
-    this.#leaveLabel = outOfSlot;
-    if (control) this.#emitControl(control.instruction, control.slot);
-    else this.#goto(bodyEnd(block));
+    this.#emitBoth(placeGroups(body), outOfBody, outOfSlot);
     if (outOfSlot !== undefined) {
       code.close();
       f.takeFuel(this.#before + blockLength(block) - 1);
@@ -338,6 +340,59 @@ class BlockEmitter implements BlockCode {
     code.get(f.at).i32(2).op("i32.shl").i32(start).op("i32.add").tee(f.pc);
     code.i32(4).op("i32.add").set(f.next);
     code.i32(1).set(f.isInside).br(f.exit);
+  }
+
+  /**
+   * The code with one check for each group and, where a group's check fails, the rest of the code without groups.
+   */
+  #emitBoth(
+    groups: readonly PlaceGroup[],
+    outOfBody: Label | undefined,
+    outOfSlot: Label | undefined,
+  ): void {
+    const { code, f, block: { body } } = this;
+    const emit = (
+      from: number,
+      to: number,
+      shared: ReadonlyMap<PlaceGroup, Local>,
+    ) => {
+      this.#leaveLabel = outOfBody;
+      for (let i = from; i < to; i++) {
+        this.#index = i;
+        this.place = undefined;
+        for (const [{ offsets }, base] of shared) {
+          const offset = offsets.get(i);
+          if (offset !== undefined) this.place = { base, offset };
+        }
+        emitStraight(this, body[i]);
+      }
+      this.place = undefined;
+      if (to < body.length) return;
+      this.#leaveLabel = outOfSlot;
+      this.#emitEnd();
+    };
+    const apart = groups.map(() => code.open("block")).reverse();
+    const shared = new Map<PlaceGroup, Local>();
+    let done = 0;
+    groups.forEach((group, i) => {
+      emit(done, group.first, shared);
+      const base = f.place(i);
+      emitGroupCheck(this, body[group.first], group, base);
+      code.brIf(apart[i]);
+      shared.set(group, base);
+      done = group.first;
+    });
+    emit(done, body.length, shared);
+    groups.forEach((group, i) => {
+      code.close();
+      emit(group.first, groups[i + 1]?.first ?? body.length, new Map());
+    });
+  }
+
+  #emitEnd(): void {
+    const { control } = this.block;
+    if (control) this.#emitControl(control.instruction, control.slot);
+    else this.#goto(bodyEnd(this.block));
   }
 
   #emitControl(

@@ -12,6 +12,7 @@ import type {
   StraightInstruction,
 } from "./translate_blocks.ts";
 import { READ_TABLE, WRITE_TABLE } from "./translate_layout.ts";
+import type { PlaceGroup } from "./translate_places.ts";
 import type { Code, Local } from "./wasm_module.ts";
 import type { MemoryOp, PlainOp } from "./wasm_opcodes.ts";
 
@@ -28,6 +29,8 @@ export interface BlockCode {
   readonly address: Local;
   readonly entry: Local;
   readonly value: Local;
+  /** Where the present access goes if that is checked already: a place in the frames plus a constant. */
+  readonly place?: { readonly base: Local; readonly offset: number };
   /** Pops a condition; where it holds, leaves before the present instruction. */
   leaveIf(): void;
 }
@@ -320,16 +323,45 @@ function locate(
 }
 
 const load = (op: MemoryOp, alignMask: number): Emit => (b, i) => {
-  locate(b, i, READ_TABLE, alignMask);
-  b.code.memory(op);
+  if (b.place) b.code.get(b.place.base);
+  else locate(b, i, READ_TABLE, alignMask);
+  b.code.memory(op, b.place?.offset);
   b.pop(i.rt);
 };
 
 const store = (op: MemoryOp, alignMask: number): Emit => (b, i) => {
-  locate(b, i, WRITE_TABLE, alignMask);
+  if (b.place) b.code.get(b.place.base);
+  else locate(b, i, WRITE_TABLE, alignMask);
   b.push(i.rt);
-  b.code.memory(op);
+  b.code.memory(op, b.place?.offset);
 };
+
+/**
+ * Finds the place of a group's lowest address for `base` before the group's first access, and pushes whether one
+ * of its accesses must be checked by itself; see translate_places.ts.
+ */
+export function emitGroupCheck(
+  b: BlockCode,
+  first: Fields,
+  group: PlaceGroup,
+  base: Local,
+): void {
+  const { code, address, entry } = b;
+  b.push(first.rs);
+  code.i32(first.imm - group.firstOffset).op("i32.add").tee(address);
+  code.i32(10).op("i32.shr_u").i32(-4).op("i32.and");
+  code.memory("i32.load", group.hasStore ? WRITE_TABLE : READ_TABLE);
+  code.tee(entry).i32(1).op("i32.and");
+  if (group.alignMask !== 0) {
+    code.get(address).i32(group.alignOffset).op("i32.add");
+    code.i32(group.alignMask).op("i32.and", "i32.or");
+  }
+  if (group.span > 0) {
+    code.get(address).i32(group.span).op("i32.add").get(address);
+    code.op("i32.xor").i32(-4096).op("i32.and", "i32.or");
+  }
+  code.get(address).get(entry).op("i32.add").set(base);
+}
 
 /** Puts the bit position of the addressed byte in its word, or of the bits above it, into `value`. */
 function setShift(b: BlockCode, isAbove: boolean): void {
