@@ -21,7 +21,7 @@ const groups: Readonly<Record<string, (() => Promise<BenchGroup>) | null>> = {
   gpu: null,
   import: null,
   kill: null,
-  large: null,
+  large: () => import("./bench/large.ts"),
   llm: null,
   llm7b: null,
   train: null,

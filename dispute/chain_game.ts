@@ -20,15 +20,15 @@ import {
   type PlayerOptions,
 } from "./chain_player.ts";
 import { type DisputeReport, reportDispute } from "./dispute_report.ts";
-import type { RequestTerms } from "./execution.ts";
 import { leastTerms, type LocalChain, type LocalParty } from "./local_chain.ts";
 import type { Party } from "./party.ts";
+import type { RequestTerms, StateView } from "./state_view.ts";
 import { commitAnswer, revealAnswer } from "./submission.ts";
 
 /** An account, and what it claims. */
 export interface Contestant {
   readonly account: LocalParty;
-  readonly party: Party;
+  readonly party: Party<StateView>;
   readonly manners?: Manners;
 }
 

@@ -13,14 +13,9 @@ import {
   iterationsOf,
   slotRoot,
 } from "../runtime/mod.ts";
+import type { RequestTerms, StateView } from "./state_view.ts";
 
-/** What the request fixes. */
-export interface RequestTerms {
-  readonly inputs: readonly Uint8Array[];
-  readonly iterations: number;
-  /** Whether the last step clears every slot that is not kept. */
-  readonly finish: boolean;
-}
+export type { RequestTerms } from "./state_view.ts";
 
 /** A node's result as it was written at one step. */
 export interface StepResult {
@@ -33,7 +28,7 @@ interface Written extends StepResult {
 }
 
 /** See the head of this file. */
-export class Execution {
+export class Execution implements StateView {
   /** Per slot, what was written to it, oldest first; entry 0 is the state before step 0. */
   readonly #written: Written[][];
   readonly #stateRoots = new Map<number, Uint8Array>();

@@ -19,14 +19,14 @@ import {
   type VmState,
   zeroHash,
 } from "../fpvm/mod.ts";
-import type { Execution } from "./execution.ts";
+import type { StateView } from "./state_view.ts";
 
 /** Snapshots kept over a whole run. */
 const SNAPSHOTS = 64;
 
 /** Roots of a node's operands in S_step, with the bytes behind them put into `store`. */
 function operandRoots(
-  execution: Execution,
+  execution: StateView,
   step: number,
   store: MemoryContentStore,
 ): Uint8Array[] {
@@ -62,7 +62,7 @@ export class LeafTrace {
 
   /** Runs the program of node `step mod nodes` for one leaf (0 for a *whole* node) from S_step. */
   constructor(
-    execution: Execution,
+    execution: StateView,
     readonly step: number,
     readonly leafIndex: number,
   ) {

@@ -23,6 +23,8 @@
  */
 export type { Claims, LeafClaims } from "./claims.ts";
 export { Execution, type RequestTerms, type StepResult } from "./execution.ts";
+export type { StateView } from "./state_view.ts";
+export { type DisputedStep, SyntheticView } from "./synthetic_view.ts";
 export { LeafTrace } from "./leaf_trace.ts";
 export { Party } from "./party.ts";
 export { type Forgery, type ForgeryKind } from "./forgery.ts";

@@ -17,15 +17,16 @@ import type { Claims, LeafClaims, OperandProof } from "./claims.ts";
 import type { Execution } from "./execution.ts";
 import { forgeLeaf, type Forgery } from "./forgery.ts";
 import { descriptorProof, LeafTrace } from "./leaf_trace.ts";
+import type { StateView } from "./state_view.ts";
 
 const OUTPUT_ROOT_LEVEL = 0;
 
 /** See the head of this file. */
-export class Party implements Claims {
+export class Party<View extends StateView = Execution> implements Claims {
   readonly #trees = new Map<number, MerkleTree>();
   readonly #leaves = new Map<string, LeafClaims>();
 
-  constructor(readonly execution: Execution, readonly forgery?: Forgery) {}
+  constructor(readonly execution: View, readonly forgery?: Forgery) {}
 
   get steps(): bigint {
     return BigInt(this.execution.steps);

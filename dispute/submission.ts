@@ -17,7 +17,7 @@ import {
   newestTime,
   readDisputes,
 } from "./dispute_log.ts";
-import type { Execution } from "./execution.ts";
+import type { StateView } from "./state_view.ts";
 
 /** Outputs longer than this are revealed by their root alone, as the registry allows. */
 const SMALL_OUTPUT_BYTES = 4096;
@@ -26,7 +26,7 @@ const SMALL_OUTPUT_BYTES = 4096;
 export async function commitAnswer(
   market: MarketClient,
   requestId: Hex,
-  execution: Execution,
+  execution: StateView,
   secret: Hex,
 ): Promise<Sent & { submissionId: Hex }> {
   const { reopenings } = await market.requestState(requestId);
@@ -39,7 +39,7 @@ export async function commitAnswer(
 export async function revealAnswer(
   market: MarketClient,
   requestId: Hex,
-  execution: Execution,
+  execution: StateView,
   secret: Hex,
 ): Promise<Sent> {
   const { reopenings } = await market.requestState(requestId);

@@ -32,6 +32,7 @@
  */
 export { type CpuOptions, createCpuExecutor } from "./cpu.ts";
 export {
+  checkInputs,
   type Executor,
   initialSlots,
   isStopped,

@@ -1,0 +1,158 @@
+/**
+ * `large`: disputes in a model of the shape of the 7B LLaMA, one about each kind of node; the dearest figures of all.
+ *
+ * The request is a whole conversation, so that n is as large as it gets. Weights are generated and hashed once for the
+ * weights root and then exist for the node in dispute alone. Registered, requested, answered and played on a local chain.
+ */
+import {
+  byteLength,
+  type Commitment,
+  commitModel,
+  LLAMA_7B,
+  llamaModel,
+} from "../../compiler/mod.ts";
+import {
+  answerRequest,
+  Party,
+  playDispute,
+  type PlayedDispute,
+  registerLocally,
+  requestLocally,
+  startLocalChain,
+} from "../../dispute/mod.ts";
+import { ChainLearnError } from "../../fpvm/mod.ts";
+import {
+  generatedRoots,
+  generatedWeights,
+} from "../../models/llama_shape/mod.ts";
+import { formatCount, formatSeconds, formatTable } from "../terminal.ts";
+import { type BenchContext, largest, type Measures } from "./group.ts";
+import {
+  type LargeLie,
+  lieAbout,
+  nodesByKind,
+  promptBytes,
+} from "./large_lies.ts";
+
+/** Tokens of the conversation: the whole context. */
+const ITERATIONS = LLAMA_7B.context;
+const GIBIBYTE = 2 ** 30;
+
+interface Played {
+  readonly lie: LargeLie;
+  readonly dispute: PlayedDispute;
+}
+
+/** Describes the model and hashes its weights. */
+async function commitShape(
+  { seed, say }: BenchContext,
+): Promise<Commitment> {
+  const started = performance.now();
+  const model = llamaModel(LLAMA_7B, generatedWeights(seed));
+  const bytes = model.constants.reduce((n, c) => n + byteLength(c.type), 0);
+  const threads = navigator.hardwareConcurrency;
+  let told = 0;
+  const roots = await generatedRoots(
+    model.constants,
+    seed,
+    threads,
+    (done, total) => {
+      if (done < total * (told + 0.1)) return;
+      told = done / total;
+      say(`Hashed ${(done / GIBIBYTE).toFixed(1)} GiB of generated weights`);
+    },
+  );
+  const commitment = commitModel(model, roots);
+  const seconds = (performance.now() - started) / 1000;
+  say(
+    `${model.nodes.length} nodes, ${model.slots.length} slots, ${
+      (bytes / GIBIBYTE).toFixed(2)
+    } GiB of weights: committed in ${formatSeconds(seconds)}`,
+  );
+  return commitment;
+}
+
+/** One dispute for each kind of node, the sides lying in turn. */
+async function playKinds(
+  commitment: Commitment,
+  { seed, say }: BenchContext,
+): Promise<Played[]> {
+  await using chain = await startLocalChain();
+  const honest = await chain.party("honest");
+  const liar = await chain.party("liar");
+  const { registrationId } = await registerLocally(honest.market, commitment);
+  const inputs = [promptBytes(commitment, seed)];
+  const terms = { inputs, iterations: ITERATIONS, finish: true };
+  const played: Played[] = [];
+  for (const [game, node] of nodesByKind(commitment).entries()) {
+    const lie = lieAbout(commitment, terms, node, seed + game);
+    const side = game % 2 === 0 ? "challenger" : "submitter";
+    const forgery = { kind: "consistent", step: lie.vmStep } as const;
+    const right = { account: honest, party: new Party(lie.truth) };
+    const lying = { account: liar, party: new Party(lie.lie, forgery) };
+    const sides = side === "challenger"
+      ? { challenger: lying, submitter: right }
+      : { challenger: right, submitter: lying };
+    const { requestId } = await requestLocally(
+      honest.market,
+      registrationId,
+      terms,
+      { nonce: BigInt(game), fee: 1n },
+    );
+    await answerRequest(requestId, sides.submitter);
+    const dispute = await playDispute(chain, requestId, sides, side);
+    if (dispute.winner === side || dispute.ending !== "step") {
+      throw new ChainLearnError(
+        `Cannot trust the dispute about "${lie.node}": expected the honest side to win by a step, found the ${dispute.winner} by ${dispute.ending}`,
+        { exitCode: 1 },
+      );
+    }
+    say(`Played ${lie.kind}`);
+    played.push({ lie, dispute });
+  }
+  return played;
+}
+
+/** What the operating system says was the most memory of this process, all threads; undefined where it does not say. */
+async function peakBytes(): Promise<number | undefined> {
+  const status = await Deno.readTextFile("/proc/self/status").catch(() => "");
+  const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1];
+  return kilobytes === undefined ? undefined : 1024 * Number(kilobytes);
+}
+
+function tableOf(played: readonly Played[]): string {
+  const rows = played.map(({ lie, dispute }) => [
+    lie.kind,
+    formatCount(lie.length),
+    String(dispute.transactions),
+    formatCount(dispute.gas),
+    `${dispute.rounds.graph} + ${dispute.rounds.tensor} + ${dispute.rounds.instruction}`,
+    formatSeconds(dispute.seconds),
+  ]);
+  return formatTable(rows, [
+    "kind of node",
+    "steps of a leaf",
+    "transactions",
+    "gas",
+    "rounds",
+    "time",
+  ]);
+}
+
+export async function measure(context: BenchContext): Promise<Measures> {
+  const { say } = context;
+  const commitment = await commitShape(context);
+  const played = await playKinds(commitment, context);
+  tableOf(played).split("\n").forEach(say);
+  const peak = await peakBytes();
+  if (peak !== undefined) {
+    say(`Peak memory: ${(peak / GIBIBYTE).toFixed(2)} GiB`);
+  }
+  const most = (of: (dispute: PlayedDispute) => number) =>
+    largest(played.map(({ dispute }) => of(dispute)));
+  return {
+    "large.gas": most((dispute) => dispute.gas),
+    "large.transactions": most((dispute) => dispute.transactions),
+    "large.seconds": most((dispute) => dispute.seconds),
+  };
+}
