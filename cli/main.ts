@@ -86,6 +86,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: "show a registration, request, submission or dispute",
     load: () => import("./status.ts"),
   },
+  vm: {
+    summary: "run, trace, prove and debug programs on the machine",
+    load: () => import("./vm.ts"),
+  },
   doctor: {
     summary: "check what this machine can do",
     load: () => import("./doctor.ts"),

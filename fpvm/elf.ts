@@ -114,12 +114,18 @@ function storeBytes(
   address: number,
   bytes: Uint8Array,
 ): void {
-  bytes.forEach((byte, i) => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let i = 0; i < bytes.length;) {
     const at = address + i;
-    const shift = (at & 3) * 8;
-    const word = memory.load32(at) & ~(0xff << shift);
-    memory.store32(at, word | (byte << shift));
-  });
+    if ((at & 3) === 0 && i + 4 <= bytes.length) {
+      memory.store32(at, view.getInt32(i, true));
+      i += 4;
+    } else {
+      const shift = (at & 3) * 8;
+      const word = memory.load32(at) & ~(0xff << shift);
+      memory.store32(at, word | (bytes[i++] << shift));
+    }
+  }
 }
 
 /**
@@ -149,4 +155,74 @@ export function loadElf(file: Uint8Array, store?: ContentStore): VmState {
   const processor = { ...newProcessor(), pc, nextPc: pc + 4 };
   processor.registers[29] = INITIAL_STACK_POINTER;
   return { ...processor, memory };
+}
+
+/** A name that the file gives to an address. */
+export interface ElfSymbol {
+  name: string;
+  address: number;
+  /** Bytes; 0 where the file does not say. */
+  size: number;
+}
+
+const SECTION_BYTES = 40, SYMBOL_BYTES = 16;
+const SYMBOL_TABLE = 2;
+/** Types of symbols: none, object, function; sections and files name no place. */
+const LAST_PLACE_TYPE = 2;
+
+/** The text that starts at an offset and ends before a zero byte. */
+function textAt(bytes: Uint8Array, start: number): string {
+  const end = bytes.indexOf(0, start);
+  return new TextDecoder().decode(bytes.subarray(start, end < 0 ? start : end));
+}
+
+/** A section's fields that matter, or an error where it is not inside the file. */
+function sectionAt(file: Uint8Array, view: DataView, at: number) {
+  if (at + SECTION_BYTES > file.length) {
+    throw refuse("section headers inside the file", `one at ${hex(at)}`);
+  }
+  const word = (index: number) => view.getUint32(at + 4 * index, true);
+  const [type, offset, size, link] = [word(1), word(4), word(5), word(6)];
+  return { type, offset, size, link };
+}
+
+function bytesOf(
+  file: Uint8Array,
+  { offset, size }: { offset: number; size: number },
+): Uint8Array {
+  if (offset + size > file.length) {
+    throw refuse("sections inside the file", `${size} bytes at ${hex(offset)}`);
+  }
+  return file.subarray(offset, offset + size);
+}
+
+/**
+ * The functions, objects and labels of an executable by address; none where it was stripped.
+ *
+ * @throws ChainLearnError for a file that is no MIPS executable or whose symbol table is damaged.
+ */
+export function readElfSymbols(file: Uint8Array): ElfSymbol[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
+  checkHeader(file, view);
+  const start = view.getUint32(32, true);
+  const count = start === 0 ? 0 : view.getUint16(48, true);
+  const section = (i: number) =>
+    sectionAt(file, view, start + SECTION_BYTES * i);
+  const symbols: ElfSymbol[] = [];
+  for (let i = 0; i < count; i++) {
+    const table = section(i);
+    if (table.type !== SYMBOL_TABLE) continue;
+    const names = bytesOf(file, section(table.link));
+    const bytes = bytesOf(file, table);
+    const rows = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at + SYMBOL_BYTES <= bytes.length; at += SYMBOL_BYTES) {
+      const name = textAt(names, rows.getUint32(at, true));
+      const isPlace = (bytes[at + 12] & 15) <= LAST_PLACE_TYPE;
+      const isDefined = rows.getUint16(at + 14, true) !== 0;
+      if (name === "" || !isPlace || !isDefined) continue;
+      const address = rows.getUint32(at + 4, true);
+      symbols.push({ name, address, size: rows.getUint32(at + 8, true) });
+    }
+  }
+  return symbols.sort((a, b) => a.address - b.address);
 }

@@ -107,7 +107,15 @@ export {
 } from "./initial_state.ts";
 export type { LeafInput } from "./initial_state.ts";
 export { mappedPath } from "./mapped_path.ts";
-export { loadElf } from "./elf.ts";
+export { loadElf, readElfSymbols } from "./elf.ts";
+export type { ElfSymbol } from "./elf.ts";
+export { observeStep } from "./effect.ts";
+export type {
+  RegisterWrite,
+  StepEffect,
+  SubtreeMove,
+  WordWrite,
+} from "./effect.ts";
 export { MAX_GRAFT_HEIGHT, run, step, SYSCALL } from "./step.ts";
 export { runTranslated } from "./translate.ts";
 export { buildWitness, stepWitness } from "./witness.ts";
