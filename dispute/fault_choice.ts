@@ -85,8 +85,8 @@ export function parseFaultWish(text: string): FaultWish {
 /** 32-byte leaves of the result of the step from S_step. */
 function leavesOf({ commitment }: Execution, step: number): number {
   const { nodes, slots } = commitment.model;
-  const { whole, result } = nodes[step % nodes.length];
-  return whole ? 1 : Math.ceil(byteLength(slots[result].type) / 32);
+  const { result } = nodes[step % nodes.length];
+  return Math.ceil(byteLength(slots[result].type) / 32);
 }
 
 /** The first step of the machine whose state a liar claims falsely: 1 .. length. */
@@ -97,7 +97,9 @@ function drawMachineStep(
   wish: FaultWish,
   draw: Draw,
 ): number {
-  const trace = new LeafTrace(honest, step, leaf);
+  const { nodes } = honest.commitment.model;
+  const { whole } = nodes[step % nodes.length];
+  const trace = new LeafTrace(honest, step, whole ? 0 : leaf);
   const start = draw(trace.length);
   if (!wish.arithmetic) return start + 1;
   const state = trace.stateAt(start);
