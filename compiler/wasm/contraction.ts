@@ -7,7 +7,8 @@
  */
 import type { Dependences } from "../kernel/hoisting.ts";
 import { type DType, dtypes, type Expr, type Kernel, type Sum } from "../ir.ts";
-import { affine, mapParts } from "./flatten.ts";
+import { mapParts } from "../kernel/parts.ts";
+import { affine } from "./flatten.ts";
 
 /** One operand of a contraction. */
 export interface Stream {

@@ -21,7 +21,8 @@ import {
   type Sum,
   typeOf,
 } from "../ir.ts";
-import { type FlatBody, mapParts } from "./flatten.ts";
+import { mapParts } from "../kernel/parts.ts";
+import { type FlatBody } from "./flatten.ts";
 import {
   leavesAnyNan,
   readsNanBits,

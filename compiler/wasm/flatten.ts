@@ -7,6 +7,7 @@
  * i32 arithmetic is a ring modulo 2^32, hence the regrouping is exact.
  */
 import { type Dependences, dependences } from "../kernel/hoisting.ts";
+import { mapParts } from "../kernel/parts.ts";
 import {
   dtypes,
   type Expr,
@@ -65,45 +66,6 @@ class Interner {
       default:
         return expr satisfies never;
     }
-  }
-}
-
-/** An expression with its parts replaced by `part` of them. */
-export function mapParts(expr: Expr, part: (e: Expr) => Expr): Expr {
-  switch (expr.kind) {
-    case "const":
-    case "axis":
-    case "iteration":
-    case "var":
-      return expr;
-    case "op":
-    case "call":
-      return { ...expr, args: expr.args.map(part) };
-    case "load":
-      return { ...expr, index: expr.index.map(part) };
-    case "let":
-      return { ...expr, value: part(expr.value), body: part(expr.body) };
-    case "sum":
-      return {
-        ...expr,
-        first: part(expr.first),
-        count: part(expr.count),
-        term: part(expr.term),
-      };
-    case "loop":
-      return {
-        ...expr,
-        first: part(expr.first),
-        count: part(expr.count),
-        carry: expr.carry.map((c) => ({
-          ...c,
-          init: part(c.init),
-          next: part(c.next),
-        })),
-        result: part(expr.result),
-      };
-    default:
-      return expr satisfies never;
   }
 }
 

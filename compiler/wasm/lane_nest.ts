@@ -6,12 +6,12 @@
  * that are no multiple of eight are computed together with some before them a second time.
  */
 import type { Local } from "../../fpvm/mod.ts";
+import { mapParts } from "../kernel/parts.ts";
 import type { LaneFacts } from "./lane_facts.ts";
 import { holdsDType, LANES, storeLanes } from "./lane_value.ts";
 import { assumptionsOf, LaneEmitter, supportsLanes } from "./lanes.ts";
 import { dtypes, type Expr, type Kernel } from "../ir.ts";
 import type { Contractions } from "./contraction.ts";
-import { mapParts } from "./flatten.ts";
 import type { Box, Nest } from "./nest.ts";
 
 /** Most groups of eight lanes that share a pass of a sum or a loop. */

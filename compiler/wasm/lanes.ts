@@ -9,9 +9,10 @@
 import type { Code, Local } from "../../fpvm/mod.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import { dtypes, type Expr, type Loop, type Sum } from "../ir.ts";
+import { mapParts } from "../kernel/parts.ts";
 import { isMask } from "./contraction.ts";
 import type { Emitter } from "./emitter.ts";
-import { affine, mapParts } from "./flatten.ts";
+import { affine } from "./flatten.ts";
 import { type LaneFacts, SHIFT_ONE_LEFT, SHIFT_RIGHT } from "./lane_facts.ts";
 import { emitLaneOp, isCompare, type LaneArgs } from "./lane_ops.ts";
 import {

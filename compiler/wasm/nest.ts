@@ -7,8 +7,9 @@
  */
 import type { Code, Local, WasmModule } from "../../fpvm/mod.ts";
 import { dtypes, elementCount, type Expr, type Kernel } from "../ir.ts";
+import { mapParts } from "../kernel/parts.ts";
 import { emitConstant, type EmitContext, Emitter } from "./emitter.ts";
-import { type FlatBody, flatten, mapParts, pointerName } from "./flatten.ts";
+import { type FlatBody, flatten, pointerName } from "./flatten.ts";
 
 /** Indices [from, to) are computed; [max(from, to), end) are zeros. */
 export interface Box {
