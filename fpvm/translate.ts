@@ -37,6 +37,8 @@ class TranslatedRun {
   readonly #translation: Translation;
   /** Whether control came here from the end of a block, so that one may start here. */
   #isArrival: boolean;
+  /** Whether it came to code that is not translated since the last block. */
+  #isAstray = false;
   /** Steps since the last block. */
   #stepped = 0;
 
@@ -57,13 +59,14 @@ class TranslatedRun {
       const steps = this.#call(entry, maxSteps);
       if (steps > 0) return steps;
     }
-    const isAfterSlot = state.nextPc !== state.pc + 4;
-    const wasArrival = this.#isArrival;
+    const isSlot = state.nextPc !== state.pc + 4;
+    // After one instruction that is never translated, or wherever a branch leads from code that is not yet.
+    const isAlone = this.#isArrival &&
+      this.#translation.isUntranslatable(state.pc);
+    this.#isAstray ||= this.#isArrival || this.#stepped > MAX_STEPPED;
     step(state);
     this.#stepped++;
-    // After code that is never translated, and where control has been astray for long.
-    this.#isArrival = (wasArrival && entry === 0) ||
-      (this.#stepped > MAX_STEPPED && isAfterSlot);
+    this.#isArrival = isAlone || (isSlot && this.#isAstray);
     return 1;
   }
 
@@ -101,6 +104,7 @@ class TranslatedRun {
     state.pc = words[PC / 4] >>> 0;
     state.nextPc = words[NEXT_PC / 4] >>> 0;
     this.#isArrival = words[IS_INSIDE / 4] === 0;
+    this.#isAstray = false;
     this.#stepped = 0;
     return steps;
   }

@@ -201,7 +201,7 @@ class FunctionCode {
   leaveAt(pc: number): void {
     const { code } = this;
     code.i32(pc).set(this.pc).i32(pc + 4).set(this.next);
-    code.i32(0).set(this.isInside).br(this.exit);
+    code.i32(1).set(this.isInside).br(this.exit);
   }
 
   /** To the block with that index, from which steps are counted anew unless it is inside a region. */

@@ -12,7 +12,7 @@ export const REGISTERS = 0;
 export const LO_HI = 128;
 /** Where the processor is when a translated function returns. */
 export const PC = 136, NEXT_PC = 140;
-/** 1 where it returned before an instruction inside a block, 0 at the end of a block. */
+/** 1 where it returned inside the group, 0 at an address that no group has. */
 export const IS_INSIDE = 144;
 
 /** Entries for loads, by page number. */

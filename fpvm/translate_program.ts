@@ -53,6 +53,11 @@ export class Translation {
     return this.#groups[number - 1].run;
   }
 
+  /** Whether only `step` executes the instruction there. */
+  isUntranslatable(pc: number): boolean {
+    return this.#untranslatable.has(pc);
+  }
+
   /** Puts what is translated into the tables. */
   activate(host: FramedMemory): void {
     if (active === this) return;
