@@ -19,6 +19,8 @@ export interface AnvilOptions {
   /** Balance of each in ether, 10,000 by default. */
   balance?: number;
   chainId?: number;
+  /** Time of the first block, seconds since 1970; by default now. */
+  timestamp?: number;
   /** Gas limit of a block. */
   gasLimit?: bigint;
   /** Executes without the block's gas limit (for measurements beyond it). */
@@ -45,6 +47,7 @@ function anvilArguments(options: AnvilOptions): string[] {
   add("--accounts", options.accounts);
   add("--balance", options.balance);
   add("--chain-id", options.chainId);
+  add("--timestamp", options.timestamp);
   add("--gas-limit", options.gasLimit);
   add("--state", options.state);
   if (options.noMining) args.push("--no-mining");

@@ -9,6 +9,7 @@ import {
   findFault,
   type LocalChain,
   type LocalParty,
+  type Manners,
   Party,
   playDispute,
   type PlayedDispute,
@@ -24,6 +25,8 @@ import type { Commitment } from "../../compiler/mod.ts";
 export interface Place {
   readonly step?: number;
   readonly leaf?: number;
+  /** How the liar stops; by default he plays to the end. */
+  readonly manners?: Manners;
 }
 
 export interface ArenaOptions {
@@ -32,15 +35,24 @@ export interface ArenaOptions {
   readonly seed: number;
 }
 
-/** One dispute for each place, the sides lying in turn. */
+/** One dispute for each place, the sides lying in turn, on a chain of their own. */
 export async function playFaults(
+  options: ArenaOptions,
+  places: readonly Place[],
+): Promise<PlayedDispute[]> {
+  await using chain = await startLocalChain();
+  return await playFaultsOn(chain, options, places);
+}
+
+/** As {@linkcode playFaults}, on a chain without registrations. */
+export async function playFaultsOn(
+  chain: LocalChain,
   options: ArenaOptions,
   places: readonly Place[],
 ): Promise<PlayedDispute[]> {
   const { commitment, cases, seed } = options;
   const executor = await createCpuExecutor(commitment.model);
   try {
-    await using chain = await startLocalChain();
     const honest = await chain.party("honest");
     const liar = await chain.party("liar");
     const truths: Execution[] = [];
@@ -78,7 +90,8 @@ async function playFault(
   const { chain, honest, liar, registrationId } = arena;
   const { truth, lie } = await findLie(arena, place, seed + game);
   const side: Side = game % 2 === 0 ? "submitter" : "challenger";
-  const lying = { account: liar, party: lie.party };
+  const { manners } = place;
+  const lying = { account: liar, party: lie.party, manners };
   const right = { account: honest, party: new Party(truth) };
   const sides = side === "challenger"
     ? { challenger: lying, submitter: right }
@@ -106,7 +119,8 @@ async function findLie(
   place: Place,
   seed: number,
 ) {
-  const wish: FaultWish = { kind: "consistent", ...place };
+  const { manners: _, ...where } = place;
+  const wish: FaultWish = { kind: "consistent", ...where };
   const draw = drawsFrom(seed);
   let refusal: unknown;
   for (let i = 0; i < truths.length; i++) {

@@ -14,61 +14,15 @@ import {
   startAnvil,
 } from "../../contracts/mod.ts";
 import { Execution, LeafTrace, type PlayedDispute } from "../../dispute/mod.ts";
-import {
-  buildWitness,
-  decode,
-  run,
-  STATUS,
-  SYSCALL,
-  type VmState,
-} from "../../fpvm/mod.ts";
 import { createCpuExecutor } from "../../runtime/mod.ts";
 import { playFaults } from "./arena.ts";
+import { witnessesOf } from "./gas_steps.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
 import { busiestNode, leavesOf } from "./small.ts";
 
-type Kind = "alu" | "load" | "store" | "graft";
-
-/** Witnesses of each kind that are sent, spread over the run. */
-const SENT = 12;
 const DISPUTES = 8;
 const separate = new Set(["openDispute", "openNode", "openLeaf", "arbitrate"]);
-
-/** What the next instruction does: touch memory, graft, or neither; undefined for other system calls. */
-function kindOf(state: VmState): Kind | undefined {
-  const kind = decode(state.memory.load32(state.pc))?.encoding.kind;
-  if (kind === "load" || kind === "store") return kind;
-  if (kind !== "syscall") return "alu";
-  return state.registers[2] === SYSCALL.load ? "graft" : undefined;
-}
-
-/** Witnesses by kind: every one of the rare kinds, and the others at even distances of their occurrences. */
-function witnessesOf(state: VmState): Record<Kind, Uint8Array[]> {
-  const seen: Record<Kind, number> = { alu: 0, load: 0, store: 0, graft: 0 };
-  const kept: Record<Kind, Uint8Array[]> = {
-    alu: [],
-    load: [],
-    store: [],
-    graft: [],
-  };
-  const every: Record<Kind, number> = {
-    alu: 401,
-    load: 97,
-    store: 1,
-    graft: 1,
-  };
-  while (state.status === STATUS.running) {
-    const kind = kindOf(state);
-    if (
-      kind && seen[kind]++ % every[kind] === 0 && kept[kind].length < SENT
-    ) {
-      kept[kind].push(buildWitness(state));
-    }
-    run(state, 1);
-  }
-  return kept;
-}
 
 async function measureSteps(
   commitment: Commitment,
