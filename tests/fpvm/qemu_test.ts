@@ -14,55 +14,17 @@ import {
   TRAP,
   type VmState,
 } from "../../fpvm/mod.ts";
+import { available, CAMPAIGN_STEPS, campaignSeed } from "./campaign.ts";
+import { DATA, elfOf, TEXT } from "./elf_files.ts";
+import { C_PROGRAMS, compileC } from "./c_programs.ts";
 
-const TEXT = 0x10000;
-const DATA = 0x30000000;
 const DATA_BYTES = 4096;
 /** Where a program writes its registers, hi and lo before the end. */
 const DUMP = 2048;
 const LINUX_WRITE = 4004;
 
-/** Whether the commands exist; a missing one fails where everything is required. */
-function available(...commands: string[]): boolean {
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
-  const exists = (command: string) =>
-    folders.some((folder) => {
-      try {
-        return Deno.statSync(`${folder}/${command}`).isFile;
-      } catch {
-        return false;
-      }
-    });
-  const missing = commands.filter((command) => !exists(command));
-  if (missing.length === 0) return true;
-  if (Deno.env.has("CHAINLEARN_REQUIRE_ALL")) {
-    throw new Error(`Cannot test against QEMU: expected ${missing} on PATH`);
-  }
-  console.log(`Skipping tests against QEMU: ${missing} not on PATH`);
-  return false;
-}
-
 const canRun = available("qemu-mipsel");
 const canCompile = available("qemu-mipsel", "mipsel-linux-gnu-gcc");
-
-/** An executable with code at TEXT and one page of data at DATA. */
-function elfOf(code: number[], data: Uint8Array): Uint8Array {
-  const text = 0x1000;
-  const dataAt = Math.ceil((text + 4 * code.length) / 0x1000) * 0x1000;
-  const file = new Uint8Array(dataAt + data.length);
-  const view = new DataView(file.buffer);
-  file.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
-  const words = (at: number, values: number[]) =>
-    values.forEach((value, i) => view.setUint32(at + 4 * i, value, true));
-  // Type and machine, version, entry, headers, flags (o32, mips32r2), sizes, one header kind.
-  words(16, [0x80002, 1, TEXT, 52, 0, 0x70001000, 0x200034, 2]);
-  const length = 4 * code.length;
-  words(52, [1, text, TEXT, TEXT, length, length, 5, 0x1000]);
-  words(84, [1, dataAt, DATA, DATA, data.length, data.length, 6, 0x1000]);
-  words(text, code);
-  file.set(data, dataAt);
-  return file;
-}
 
 /** What the program writes to standard output under QEMU. */
 async function qemuOutput(file: Uint8Array): Promise<Uint8Array> {
@@ -227,8 +189,7 @@ Deno.test({
   name: "step: random straight-line programs end as under QEMU",
   ignore: !canRun, // Needs qemu-mipsel; required where CHAINLEARN_REQUIRE_ALL is set.
   fn: async () => {
-    const seed = Number(Deno.env.get("CHAINLEARN_SEED") ?? 77);
-    console.log(`seed ${seed}`);
+    const seed = campaignSeed("ends under QEMU", 77);
     for (let i = 0; i < 8; i++) {
       const file = randomProgram(new Random(seed + i), 1500);
       const expected = await qemuOutput(file);
@@ -236,6 +197,89 @@ Deno.test({
       const found = machineOutput(loadElf(file));
       assertEquals(found, expected, `seed ${seed + i}`);
     }
+  },
+});
+
+/** QEMU's flags of a place that is reached with a branch pending, whether its instruction is executed or skipped. */
+const IN_DELAY_SLOT = 0x803800;
+
+/** What QEMU had before an instruction that is in no delay slot. */
+interface Observed {
+  pc: number;
+  /** hi, lo and 32 registers. */
+  values: Int32Array;
+}
+
+/** QEMU's registers before every instruction of a program. */
+async function qemuTrace(file: Uint8Array): Promise<Observed[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [program, log] = [`${folder}/program.elf`, `${folder}/log`];
+    await Deno.writeFile(program, file, { mode: 0o755 });
+    const { code } = await new Deno.Command("qemu-mipsel", {
+      // One instruction a block, none chained to the next, the processor logged before each.
+      args: ["-singlestep", "-d", "cpu,nochain", "-D", log, program],
+      stdout: "null",
+    }).output();
+    assertEquals(code, 0);
+    const blocks = (await Deno.readTextFile(log)).split("\npc=");
+    return blocks.filter((block) => {
+      const flags = parseInt(/ ds ([0-9a-f]+)/.exec(block)![1], 16);
+      return (flags & IN_DELAY_SLOT) === 0;
+    }).map((block) => {
+      const [pc, ...values] = block.split("CP0")[0]
+        .match(/(?<=^(?:pc=)?0x|HI=0x|LO=0x| \w\w )[0-9a-f]{8}/g)!
+        .map((digits) => parseInt(digits, 16));
+      assertEquals(values.length, 34);
+      return { pc, values: Int32Array.from(values) };
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Steps the machine along QEMU's trace and compares before every block; returns the steps until `write`. */
+function followTrace(
+  state: VmState,
+  trace: readonly Observed[],
+  what: string,
+): number {
+  let steps = 0;
+  // QEMU starts with a stack of its own; programs set all registers first.
+  state.registers[29] = trace[0].values[31];
+  for (const { pc, values } of trace) {
+    // A branch and its delay slot are one block there.
+    const limit = steps + 2;
+    while (state.pc !== pc || state.nextPc !== pc + 4) {
+      assert(steps++ < limit, `${what}: expected pc ${pc}, found ${state.pc}`);
+      step(state);
+    }
+    const { hi, lo, registers } = state;
+    assertEquals(
+      Int32Array.from([hi, lo, ...registers]),
+      values,
+      `${what}: before pc 0x${pc.toString(16)}, after ${steps} steps`,
+    );
+    if (state.memory.load32(pc) === encode("syscall")) break;
+  }
+  return steps;
+}
+
+Deno.test({
+  name:
+    "step: registers are those of QEMU after every instruction of random programs",
+  ignore: !canRun, // Needs qemu-mipsel; required where CHAINLEARN_REQUIRE_ALL is set.
+  fn: async () => {
+    const seed = campaignSeed("every step under QEMU", 177);
+    let steps = 0;
+    for (let i = 0; steps < CAMPAIGN_STEPS / 10; i++) {
+      const what = `seed ${seed + i}`;
+      const file = randomProgram(new Random(seed + i), 4000);
+      steps += followTrace(loadElf(file), await qemuTrace(file), what);
+    }
+    console.log(`${steps} steps beside QEMU`);
+    const jumps = elfOf(jumpProgram(), new Uint8Array(DATA_BYTES));
+    followTrace(loadElf(jumps), await qemuTrace(jumps), "jumps");
   },
 });
 
@@ -315,29 +359,12 @@ Deno.test({
   },
 });
 
-async function compiled(source: string): Promise<Uint8Array> {
-  const folder = new URL("programs/", import.meta.url).pathname;
-  const path = await Deno.makeTempFile({ suffix: ".elf" });
-  const flags =
-    "-mips32r2 -EL -msoft-float -ffreestanding -mno-abicalls -fno-pic -no-pie -static -nostdlib -G0 -O2 -ffunction-sections -Wl,--build-id=none";
-  try {
-    const { code, stderr } = await new Deno.Command("mipsel-linux-gnu-gcc", {
-      args: [...flags.split(" "), "-T", "vm.ld", "-o", path, source],
-      cwd: folder,
-    }).output();
-    assertEquals(code, 0, new TextDecoder().decode(stderr));
-    return await Deno.readFile(path);
-  } finally {
-    await Deno.remove(path);
-  }
-}
-
-for (const source of ["sort.c", "arithmetic.c", "hash.c"]) {
+for (const source of C_PROGRAMS) {
   Deno.test({
     name: `loadElf: the C program ${source} computes what it does under QEMU`,
     ignore: !canCompile, // Needs QEMU and a MIPS compiler; required where CHAINLEARN_REQUIRE_ALL is set.
     fn: async () => {
-      const file = await compiled(source);
+      const file = await compileC(source, "-O2");
       const found = machineOutput(loadElf(file));
       assert(found.some((byte) => byte !== 0), source);
       assertEquals(found, await qemuOutput(file), source);

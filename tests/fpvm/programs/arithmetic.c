@@ -1,18 +1,6 @@
 /* 64-bit products and quotients, shifts, bit counts, and a switch through a jump table. */
 #include "start.h"
 
-u64 __udivdi3(u64 n, u64 d) {
-  u64 quotient = 0, rest = 0;
-  for (int i = 63; i >= 0; i--) {
-    rest = (rest << 1) | ((n >> i) & 1);
-    if (rest >= d) {
-      rest -= d;
-      quotient |= 1ull << i;
-    }
-  }
-  return quotient;
-}
-
 static u32 __attribute__((noinline)) apply(u32 op, u32 a, u32 b) {
   switch (op) {
     case 0: return a + b;
