@@ -68,10 +68,14 @@ export interface MachineMemory {
   save(address: number, height: number): Uint8Array;
 }
 
+/** Versions given out so far, of all memories. */
+let versions = 0;
+
 /** Sparse memory with lazy grafts; see the head of this file. */
 export class Memory implements MachineMemory {
   #tree: MemoryNode = null;
   #owner: Owner = {};
+  #version = ++versions;
   readonly #readTags = new Int32Array(SLOTS).fill(-1);
   readonly #readWords: Int32Array[] = new Array(SLOTS).fill(noWords);
   readonly #writeTags = new Int32Array(SLOTS).fill(-1);
@@ -88,12 +92,20 @@ export class Memory implements MachineMemory {
   clone(): Memory {
     const copy = new Memory(this.store);
     copy.#tree = this.#tree;
+    copy.#version = this.#version;
     copy.#code = this.#code;
     copy.#saved = this.#saved;
     copy.#contents = this.#contents;
     this.#owner = {};
     this.#writeTags.fill(-1);
     return copy;
+  }
+
+  /** A number that no other contents have, of this memory or another: clones share it until one is written. */
+  version(): number {
+    // The next write takes the slow way, which changes the number.
+    this.#writeTags.fill(-1);
+    return this.#version;
   }
 
   /** Root of all of memory, 32 bytes. */
@@ -266,6 +278,7 @@ export class Memory implements MachineMemory {
         : new Inner(replaced(left, at - 1), right, this.#owner);
     };
     this.#tree = replaced(this.#tree, MEMORY_HEIGHT);
+    this.#version = ++versions;
     this.#readTags.fill(-1);
     this.#writeTags.fill(-1);
     this.#codeChanged(address);
@@ -355,6 +368,7 @@ export class Memory implements MachineMemory {
       return whole ?? inner;
     };
     this.#tree = written(this.#tree, MEMORY_HEIGHT);
+    this.#version = ++versions;
     words[(address >>> 2) & (words.length - 1)] = value;
     if (words.length === PAGE_WORDS) {
       this.#remember(address, words);

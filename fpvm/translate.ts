@@ -7,7 +7,8 @@
 
 import { CODE_END } from "./memory.ts";
 import { copyProcessor, STATUS, type VmState } from "./state.ts";
-import { run, step } from "./step.ts";
+import { run } from "./run.ts";
+import { step } from "./step.ts";
 import { MAX_BODY } from "./translate_blocks.ts";
 import {
   ENTRY_BITS,
@@ -123,7 +124,7 @@ export function runTranslated(state: VmState, maxSteps: number): number {
   if (host.isAttached) return run(state, maxSteps);
   const translation = translationOf(state.memory);
   translation.activate(host);
-  host.attach(state.memory);
+  host.attach(state.memory, translation.code);
   const translated = new TranslatedRun(state, host, translation);
   let steps = 0;
   try {

@@ -2,7 +2,8 @@
  * The machine's memory while translated code runs: pages in frames that the code reaches by itself.
  *
  * Pages are copied in when first touched and written back to the tree when evicted, saved over or at
- * the end, if a store marked them. `step` sees the same bytes through the methods, so that any
+ * the end, if a store marked them. They stay in their frames for the next run while the memory's version says
+ * that they are the same. `step` sees the same bytes through the methods, so that any
  * instruction may be handed over to it. Small grafts in a page are opened with it; a page with one whose
  * content is missing gets no frame: its words are read and written in the tree.
  */
@@ -23,6 +24,9 @@ import {
 const PAGES = 2 ** 20;
 const PAGE_BYTES = 4096;
 const CODE_WORDS = 2 ** 22;
+
+/** Decoded words by page and word in it; null where one is no instruction, undefined where it is not decoded. */
+export type DecodedCode = ((PreparedInstruction | null | undefined)[])[];
 
 /** See the head of this file. One memory of the machine at a time is attached. */
 export class FramedMemory implements MachineMemory {
@@ -46,11 +50,16 @@ export class FramedMemory implements MachineMemory {
   readonly #writeTable = new Int32Array(this.wasm.buffer, WRITE_TABLE, PAGES);
   /** Page in each frame, -1 for none. */
   readonly #pages = new Int32Array(FRAME_COUNT).fill(-1);
-  /** Frames from here on were never used since `attach`. */
+  /** Frames from here on are empty. */
   #used = 0;
   /** Frame to be given away next: the oldest, once all are used. */
   #next = 0;
   #memory: Memory | null = null;
+  #code: DecodedCode = [];
+  /** Version of the memory whose pages the frames hold. */
+  #version = 0;
+  /** Pages that were stored to. */
+  readonly #dirty = new Set<number>();
   /** Pages without a frame. */
   readonly #split = new Set<number>();
 
@@ -63,20 +72,30 @@ export class FramedMemory implements MachineMemory {
     return this.#memory !== null;
   }
 
-  attach(memory: Memory): void {
+  /** `code` keeps what is decoded of a program by word, for all memories with that program. */
+  attach(memory: Memory, code: DecodedCode): void {
+    if (memory.version() !== this.#version) this.#evictAll();
     this.#memory = memory;
+    this.#code = code;
   }
 
-  /** Writes everything back and gives all frames up. */
+  /** Writes everything back. The frames stay for a memory that still has the same contents. */
   detach(): void {
-    for (let frame = 0; frame < this.#used; frame++) this.#evict(frame);
-    this.#used = this.#next = 0;
+    for (const page of this.#dirty) this.#writeBack(page);
+    this.#dirty.clear();
+    this.#version = this.#memory!.version();
     this.#split.clear();
     this.#memory = null;
   }
 
   instruction(pc: number): PreparedInstruction | null {
-    return this.#memory!.instruction(pc);
+    const known = this.#code[pc >>> 12]?.[(pc >>> 2) & 1023];
+    return known !== undefined ? known : this.#decode(pc);
+  }
+
+  #decode(pc: number): PreparedInstruction | null {
+    const page = this.#code[pc >>> 12] ??= [];
+    return page[(pc >>> 2) & 1023] = this.#memory!.instruction(pc);
   }
 
   load32(address: number): number {
@@ -90,6 +109,7 @@ export class FramedMemory implements MachineMemory {
     const entry = this.#readEntry(address);
     if ((entry & 1) !== 0) return this.#memory!.store32(address, value);
     this.#writeTable[address >>> 12] = entry;
+    this.#dirty.add(address >>> 12);
     this.words[((address + entry) | 0) >> 2] = value;
   }
 
@@ -148,14 +168,22 @@ export class FramedMemory implements MachineMemory {
   #evict(frame: number): void {
     const page = this.#pages[frame];
     if (page < 0) return;
-    if ((this.#writeTable[page] & 1) === 0) {
-      const at = (FRAMES + frame * PAGE_BYTES) / 4;
-      const words = this.words.subarray(at, at + PAGE_BYTES / 4);
-      this.#memory!.storePage(page * PAGE_BYTES, words);
-      this.#writeTable[page] = ABSENT;
-    }
+    if (this.#dirty.delete(page)) this.#writeBack(page);
     this.#readTable[page] = ABSENT;
     this.#pages[frame] = -1;
+  }
+
+  #evictAll(): void {
+    for (let frame = 0; frame < this.#used; frame++) this.#evict(frame);
+    this.#used = this.#next = 0;
+  }
+
+  /** Puts a page's frame into the tree; the next store to it marks it again. */
+  #writeBack(page: number): void {
+    const at = ((page * PAGE_BYTES + this.#readTable[page]) | 0) / 4;
+    const words = this.words.subarray(at, at + PAGE_BYTES / 4);
+    this.#memory!.storePage(page * PAGE_BYTES, words);
+    this.#writeTable[page] = ABSENT;
   }
 
   /** Evicts every page that shares a byte with the subtree at an address. */

@@ -16,7 +16,7 @@ import {
 } from "./translate_blocks.ts";
 import { emitFunction, type TranslatedFunction } from "./translate_function.ts";
 import { ENTRY_BITS, MAX_BLOCKS, MAX_FUNCTIONS } from "./translate_layout.ts";
-import type { FramedMemory } from "./translate_memory.ts";
+import type { DecodedCode, FramedMemory } from "./translate_memory.ts";
 
 /** Programs whose translation is kept. */
 const MAX_PROGRAMS = 32;
@@ -37,6 +37,8 @@ let active: Translation | undefined;
 
 /** The translated groups of one program. */
 export class Translation {
+  /** What was decoded so far. */
+  readonly code: DecodedCode = [];
   readonly #groups: Group[] = [];
   /** Places where control arrived and that are not translated yet. */
   readonly #pending = new Set<number>();
