@@ -201,6 +201,17 @@ const mul64: Rule = (l, a, b) => {
 const select64 = <V>(l: Legalizer<V>, c: V, a: Words<V>, b: Words<V>) =>
   a.map((word, i) => l.select(c, word, b[i]));
 
+/** Where both are sign-extended words, which a hash-consing builder shows: the extreme of the words. */
+function extreme32<V>(
+  l: Legalizer<V>,
+  op: "i32.min_s" | "i32.max_s",
+  a: Words<V>,
+  b: Words<V>,
+): Words<V> | undefined {
+  const fits = (x: Words<V>) => x[1] === l.sign(x[0]);
+  return fits(a) && fits(b) ? l.extend(l.word(op, a[0], b[0])) : undefined;
+}
+
 function equal64<V>(l: Legalizer<V>, a: Words<V>, b: Words<V>): V {
   const differ = l.or(l.xor(a[0], b[0]), l.xor(a[1], b[1]));
   return l.word("i32.eq", differ, l.constant(0));
@@ -317,8 +328,12 @@ const wideRules: Record<WideOp, Rule> = {
   "i64.sub": sub64,
   "i64.mul": mul64,
   "i64.neg": neg64,
-  "i64.min_s": (l, a, b) => select64(l, less64(l, "i32.lt_s", a, b), a, b),
-  "i64.max_s": (l, a, b) => select64(l, less64(l, "i32.lt_s", a, b), b, a),
+  "i64.min_s": (l, a, b) =>
+    extreme32(l, "i32.min_s", a, b) ??
+      select64(l, less64(l, "i32.lt_s", a, b), a, b),
+  "i64.max_s": (l, a, b) =>
+    extreme32(l, "i32.max_s", a, b) ??
+      select64(l, less64(l, "i32.lt_s", a, b), b, a),
   "i64.and": each("i32.and"),
   "i64.or": each("i32.or"),
   "i64.xor": each("i32.xor"),

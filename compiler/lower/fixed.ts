@@ -26,11 +26,11 @@ import {
 } from "../kernel/build.ts";
 import { elementCount, type Expr, type TensorType } from "../ir.ts";
 import type {
-  ChannelParameters,
   FixedGraph,
   FixedNode,
   FixedOp,
 } from "../quantize/fixed_graph.ts";
+import { ChannelRequantization, largestSum } from "./channel_requantization.ts";
 import { channelAxes } from "./channels.ts";
 import { lowerSoftmax } from "./fixed_softmax.ts";
 import {
@@ -115,20 +115,9 @@ export function lowerFixedNode(graph: FixedGraph, node: FixedNode): Lowering {
   }
 }
 
-/** Biases, multipliers and shifts as one tensor [3, channels], behind optional further rows. */
-function parameterOperand(
-  { bias, m, s }: ChannelParameters,
-  shape: readonly number[],
-  more: readonly Int32Array[] = [],
-): OperandSource {
-  const rows = [bias, m, s, ...more];
-  const values = Int32Array.from(rows.flatMap((row) => [...row]));
-  return constantOperand("parameters", values, "i32", [rows.length, ...shape]);
-}
-
 function lowerContract(place: FixedPlace, op: OpOf<"contract">): Lowering {
   const { node, graph } = place;
-  const { windows, groups, bounds } = op;
+  const { windows, groups } = op;
   const inShape = graph.nodes[node.inputs[0]].shape;
   const outShape = node.shape;
   const sizes = inShape.slice(1, -1);
@@ -139,6 +128,10 @@ function lowerContract(place: FixedPlace, op: OpOf<"contract">): Lowering {
     outShape.at(-1)!,
     groups,
     windows.length + 1,
+  );
+  const channels = new ChannelRequantization(
+    op,
+    largestSum(op.weight, outShape.at(-1)!, graph.nodes[node.inputs[0]].dtype),
   );
   const title = windows.length === 0
     ? "matrix_product"
@@ -154,7 +147,7 @@ function lowerContract(place: FixedPlace, op: OpOf<"contract">): Lowering {
         ...kernel,
         perGroup,
       ]),
-      parameterOperand(op.parameters, output),
+      channels.operand(output),
     ],
     result: place.result([outShape[0], ...places, ...output]),
     body: ([x, w, q]) => {
@@ -167,20 +160,9 @@ function lowerContract(place: FixedPlace, op: OpOf<"contract">): Lowering {
         return perGroup === 1 ? product(i32(0)) : sum(perGroup, product);
       };
       const acc = sumWindows(windows, sizes, places, i32(0), term);
-      return finish(acc, q, channel, bounds);
+      return channels.apply(acc, q, channel);
     },
   };
-}
-
-/** bias, requantization and bounds of an accumulator by channel. */
-function finish(
-  acc: Expr,
-  q: Operand,
-  channel: readonly Expr[],
-  { lo, hi }: { lo: number; hi: number },
-): Expr {
-  const row = (r: number) => load(q, r, ...channel);
-  return requantize(add(acc, row(0)), row(1), row(2), 0, lo, hi);
 }
 
 function lowerMatmul(place: FixedPlace, op: OpOf<"matmul">): Lowering {
@@ -234,22 +216,26 @@ function lowerAffine(place: FixedPlace, op: OpOf<"affine">): Lowering {
         bounds.hi,
       ));
   }
-  const channels = factor.length;
-  const outer = elementCount(place.node.shape) / (channels * op.inner);
-  const shape = [outer, channels, ...(op.inner > 1 ? [op.inner] : [])];
+  const count = factor.length;
+  const outer = elementCount(place.node.shape) / (count * op.inner);
+  const shape = [outer, count, ...(op.inner > 1 ? [op.inner] : [])];
+  const input = place.graph.nodes[place.node.inputs[0]];
+  const channels = new ChannelRequantization(
+    op,
+    largestSum(factor, count, input.dtype),
+  );
   return {
     title: "affine_by_channel",
     operands: [
       place.operand(0, shape),
-      parameterOperand(parameters, [channels], [factor]),
+      channels.operand([count], [factor]),
     ],
     result: place.result(shape),
     body: ([x, q]) =>
-      finish(
+      channels.apply(
         mul(load(x, ...axes(shape.length)), load(q, 3, axis(1))),
         q,
         [axis(1)],
-        bounds,
       ),
   };
 }

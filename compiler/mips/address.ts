@@ -4,6 +4,7 @@
  * A term in a loop's turn number becomes a pointer that grows each turn; terms of outer scopes are summed
  * outside the loop; loads whose constants lie within 64 KiB share one register. Arithmetic is modulo 2^32.
  */
+import { REGIONS } from "../../fpvm/mod.ts";
 import type { Graph, Id, Linear, Term } from "./graph.ts";
 
 /** A register and a signed 16-bit displacement. */
@@ -11,6 +12,12 @@ export interface Address {
   readonly base: Id;
   readonly displacement: number;
 }
+
+/**
+ * Memory that no program writes: loads that a guard keeps from a tensor read zero there. The stack is at the other end
+ * of its region.
+ */
+export const ZEROS = { base: REGIONS.stack.base, bytes: 1 << 20 } as const;
 
 /** Nodes that one linear form looks into; beyond it a sum is taken as a single term. */
 const MOST_NODES = 64;
@@ -56,6 +63,41 @@ export function linearize(
   return { terms, offset: offset | 0 };
 }
 
+/**
+ * The address where `guard` is not zero, else one in {@linkcode ZEROS}: what varies no faster than the guard is
+ * selected once, for all loads that differ in the rest. Undefined where the rest is not known to stay inside.
+ */
+export function redirect(
+  graph: Graph,
+  { terms, offset }: Linear,
+  guard: Id,
+  base: number,
+): Linear | undefined {
+  const depth = (id: Id) => graph.scopes[graph.scopeOf[id]].depth;
+  const outer = terms.filter((t) => depth(t.node) <= depth(guard))
+    .sort((a, b) => depth(a.node) - depth(b.node) || a.node - b.node);
+  const inner = terms.filter((t) => depth(t.node) > depth(guard));
+  let [least, most] = [0, 0];
+  for (const { node, scale } of inner) {
+    const { min, max } = graph.intervals[node];
+    least += Math.min(min * scale, max * scale);
+    most += Math.max(min * scale, max * scale);
+  }
+  if (least < 0) return undefined;
+  let rest = (offset - base) | 0;
+  let start = base;
+  if (rest < 0 || most + rest + 4 > ZEROS.bytes) [rest, start] = [0, offset];
+  if (most + rest + 4 > ZEROS.bytes) return undefined;
+  let at = graph.constant(start);
+  for (const { node, scale } of outer) {
+    const scaled = graph.op("i32.mul", node, graph.constant(scale));
+    at = graph.op("i32.add", scaled, at);
+  }
+  const zeros = graph.constant(ZEROS.base);
+  const node = graph.op("i32.select", guard, at, zeros);
+  return { terms: [{ node, scale: 1 }, ...inner], offset: rest };
+}
+
 /** Gives every load of `loads` its register and displacement, adding the nodes that compute registers. */
 export function placeAddresses(
   graph: Graph,
@@ -89,6 +131,7 @@ export function placeAddresses(
 /** Few bases such that every offset is less than 32 KiB from one of them. */
 function cover(offsets: readonly number[]): number[] {
   const sorted = [...offsets].sort((a, b) => a - b);
+  if (sorted[sorted.length - 1] < 32768) return [0];
   const bases: number[] = [];
   for (let i = 0; i < sorted.length;) {
     const first = sorted[i];

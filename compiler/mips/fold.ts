@@ -38,7 +38,11 @@ export function intervalOf(graph: Graph, node: Node): Interval {
     case "const":
       return { min: node.value, max: node.value };
     case "axis":
-      return { min: 0, max: graph.axes[node.axis] - 1 };
+      return {
+        min: 0,
+        max: graph.axes[node.axis] -
+          (node.axis === graph.block.axis ? graph.block.size : 1),
+      };
     case "load":
       return LOADED[node.name];
     case "op":
@@ -141,7 +145,11 @@ export function foldOp(
   if (COMMUTATIVE.has(op) && values[0] !== undefined) {
     return graph.op(op, args[1], args[0]);
   }
-  if (values[0] === 0 && /^i32\.sh[lr]/.test(op)) return args[0];
+  if (/^i32\.sh[lr]/.test(op)) {
+    if (values[0] === 0) return args[0];
+    const count = foldCount(graph, args[1]);
+    if (count !== undefined) return graph.op(op, args[0], count);
+  }
   if (op === "i32.select") return foldSelect(graph, args, values);
   if (op === "i32.neg") return graph.op("i32.sub", graph.constant(0), args[0]);
   if (args.length !== 2) return undefined;
@@ -153,6 +161,20 @@ export function foldOp(
   }
   if (c === undefined) return undefined;
   return foldConstant(graph, op, a, b, c | 0) ?? foldRange(graph, op, a, c | 0);
+}
+
+/** A simpler count of a shift, which is taken modulo 32. */
+function foldCount(graph: Graph, count: Id): Id | undefined {
+  const node = graph.nodes[count];
+  if (node.kind !== "op") return undefined;
+  const c = graph.constantOf(node.args[1] ?? node.args[0]);
+  if (c === undefined) return undefined;
+  const ignored = node.op === "i32.add" && (c & 31) === 0 ||
+    node.op === "i32.and" && (c & 31) === 31;
+  if (ignored) return node.args[0];
+  return node.op === "i32.add" && c !== (c & 31)
+    ? graph.op("i32.add", node.args[0], graph.constant(c & 31))
+    : undefined;
 }
 
 function foldSelect(
@@ -243,6 +265,10 @@ function foldConstant(
       const n = c & 31;
       if (n === 0) return a;
       if (n !== c) return graph.op(op, a, k(n));
+      // Only the sign is left, whatever the inner count.
+      if (op === "i32.shr_s" && n === 31 && innerOp === op && x !== a) {
+        return graph.op(op, x, b);
+      }
       if (innerOp !== op || inner === undefined) return undefined;
       if (inner + n < 32) return graph.op(op, x, k(inner + n));
       return op === "i32.shr_s" ? graph.op(op, x, k(31)) : k(0);
@@ -271,6 +297,9 @@ function lowZeros(graph: Graph, id: Id, depth = 4): number {
   const node = graph.nodes[id];
   if (node.kind === "const") {
     return node.value === 0 ? 32 : 31 - Math.clz32(node.value & -node.value);
+  }
+  if (node.kind === "axis" && node.axis === graph.block.axis) {
+    return log2(graph.block.size);
   }
   if (node.kind !== "op" || depth === 0) return 0;
   const shift = graph.constantOf(node.args[1] ?? node.args[0]);
@@ -319,6 +348,11 @@ function foldRange(
       if (c >= min && c <= max) return undefined;
       return graph.constant(op === "i32.ne" ? 1 : 0);
     case "i32.and": {
+      // Bits that all values of the interval share.
+      const low = c === 0 ? 0 : log2(c & -c);
+      if (min >= 0 && c > 0 && min >> low === max >> low) {
+        return graph.constant(min & c);
+      }
       if (min >= 0 && isPower(c + 1) && max <= c) return a;
       if (!isPower(c + 1)) return undefined;
       const bits = log2(c + 1);

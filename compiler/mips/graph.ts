@@ -71,6 +71,12 @@ interface Scope {
   free: Set<number>;
 }
 
+/** Elements along one axis that are computed together. */
+export interface Block {
+  readonly axis: number;
+  readonly size: number;
+}
+
 /** Builder and owner of the nodes. */
 export class Graph {
   readonly nodes: Node[] = [];
@@ -82,8 +88,11 @@ export class Graph {
   readonly #known = new Map<string, Id>();
   #current: number;
 
-  /** `axes`: sizes of the result's axes. */
-  constructor(readonly axes: readonly number[]) {
+  /** `axes`: sizes of the result's axes; the index of the block's axis is a multiple of the block's size. */
+  constructor(
+    readonly axes: readonly number[],
+    readonly block: Block = { axis: -1, size: 1 },
+  ) {
     for (let depth = 0; depth <= axes.length; depth++) {
       this.scopes.push({ depth, parent: depth - 1, free: new Set() });
     }

@@ -1,21 +1,23 @@
 /**
  * The program around a kernel: maps operands, walks the elements of one leaf, stores them, exits.
  *
- * Leaf L holds elements L * E .. L * E + E - 1 of the row-major result. Axis indices advance like an
- * odometer; when one turns over, control goes back to the level of the next outer axis, whose values are
- * computed anew there and nowhere else. Leaves past the result's end store nothing: the output is zero.
+ * Leaf L holds elements L * E .. L * E + E - 1 of the row-major result. They are runs along the innermost axis, walked
+ * in blocks; at the end of a run the indices advance like an odometer, and control goes back to the level of the axis
+ * that did, whose values are computed anew there and nowhere else. Leaves past the result's end store nothing: the
+ * output is zero.
  */
 import { LEAF_BYTES, REGIONS, SYSCALL } from "../../fpvm/mod.ts";
 import { byteLength, dtypes, elementCount, type Kernel } from "../ir.ts";
 import { findAccumulators } from "./accumulate.ts";
 import {
   type Code,
+  isSigned16,
   loadConstant,
   type Part,
   type Register,
   ZERO,
 } from "./code.ts";
-import { ROOT } from "./graph.ts";
+import { type Id, ROOT } from "./graph.ts";
 import type { LoweredKernel } from "./lower.ts";
 import { type Schedule, schedule } from "./schedule.ts";
 import { Selector } from "./select.ts";
@@ -33,16 +35,19 @@ export interface LeafParts {
   readonly exit: readonly Part[];
   /** Axes longer than 1, outermost first. */
   readonly levels: readonly Level[];
-  /** Once per element. */
+  /** Once per run: the elements of a leaf that differ in the innermost axis alone. */
+  readonly run: readonly Part[];
+  /** Once per block of so many elements. */
+  readonly block: number;
   readonly element: readonly Part[];
 }
 
 /** Code that belongs to an axis. */
 export interface Level {
   readonly size: number;
-  /** Values of the axis: once per value of this axis and those outside it. */
+  /** Values of the axis: once per value of this axis and those outside it (none of the innermost). */
   readonly values: readonly Part[];
-  /** Once each time that the next inner axis turns over (the innermost: after every element). */
+  /** Once each time that the next inner axis turns over. */
   readonly advance: readonly Part[];
 }
 
@@ -76,6 +81,8 @@ export function emitLeaf(
 class Leaf {
   readonly #out: Register;
   readonly #end: Register;
+  /** End of the output of the present run. */
+  readonly #stop: Register;
   readonly #exit: number;
   /** Axes longer than 1: their index registers and the labels of their levels. */
   readonly #axes: readonly {
@@ -95,6 +102,7 @@ class Leaf {
   ) {
     this.#out = code.register();
     this.#end = code.register();
+    this.#stop = this.#runEndsLeaf() ? this.#end : code.register();
     this.#exit = code.newLabel();
     this.#axes = kernel.result.shape
       .map((size, axis) => ({ axis, size }))
@@ -115,11 +123,15 @@ class Leaf {
       else this.#start();
       selector.scope(ROOT);
     });
-    const values = this.#axes.map(({ axis, label }) => {
+    const last = this.#axes.length - 1;
+    const values = this.#axes.slice(0, -1).map(({ axis, label }) => {
       code.mark(label);
       return code.part(() => selector.scope(axis + 1));
     });
+    const begin = code.part(() => this.#beginRun());
+    if (last >= 0) code.mark(this.#axes[last].label);
     const element = code.part(() => this.#element());
+    const end = code.part(() => this.#endRun());
     const advances = this.#advance();
     code.mark(this.#exit);
     const exit = code.part(() => {
@@ -133,10 +145,12 @@ class Leaf {
       entry: [...entry, ...constants, ...test],
       start,
       exit,
+      run: [...begin, ...end],
+      block: this.lowered.block,
       element,
       levels: this.#axes.map(({ size }, i) => ({
         size,
-        values: values[i],
+        values: values[i] ?? [],
         advance: advances[i],
       })),
     };
@@ -244,38 +258,106 @@ class Leaf {
     });
   }
 
-  #element(): void {
+  /** The elements of one axis, if there is one, that differ in it alone. */
+  get #inner(): number {
+    return this.#axes.at(-1)?.size ?? 1;
+  }
+
+  /** Whether every run ends with the leaf, because rows are made of whole leaves or there is one row only. */
+  #runEndsLeaf(): boolean {
+    const long = this.kernel.result.shape.filter((size) => size !== 1);
+    if (long.length < 2) return true;
+    return !this.whole && long.at(-1)! % elementsPerLeaf(this.kernel) === 0;
+  }
+
+  /** Finds the end of the run that starts at the present element. */
+  #beginRun(): void {
     const { code, selector } = this;
+    if (this.#stop === this.#end) return;
     const { bytes } = dtypes[this.kernel.result.dtype];
-    const name = bytes === 1 ? "sb" : bytes === 2 ? "sh" : "sw";
-    this.lowered.stored.forEach((word, i) =>
-      code.emit(name, { rt: selector.of(word), rs: this.#out, imm: 4 * i })
-    );
-    if (this.#axes.length === 0) return;
-    code.emit("addiu", { rt: this.#out, rs: this.#out, imm: bytes });
+    const inner = this.#inner;
     const { index } = this.#axes.at(-1)!;
-    code.emit("addiu", { rt: index, rs: index, imm: 1 });
-    if (this.#axes.length > 1) {
-      code.emit("beq", { rs: this.#out, rt: this.#end }, this.#exit);
+    const starts = this.whole ||
+      elementsPerLeaf(this.kernel) % inner === 0;
+    if (starts) {
+      this.#add(this.#stop, this.#out, inner * bytes);
     } else {
-      const { label } = this.#axes[0];
-      code.emit("bne", { rs: this.#out, rt: this.#end }, label);
+      const left = code.register();
+      code.emit("subu", { rd: left, rs: selector.constant(inner), rt: index });
+      if (bytes > 1) {
+        code.emit("sll", { rd: left, rt: left, sa: 31 - Math.clz32(bytes) });
+      }
+      code.emit("addu", { rd: this.#stop, rs: this.#out, rt: left });
+    }
+    const total = elementCount(this.kernel.result.shape);
+    const perLeaf = elementsPerLeaf(this.kernel);
+    if (starts && (this.whole || total % perLeaf === 0)) return;
+    const beyond = code.register();
+    code.emit("sltu", { rd: beyond, rs: this.#end, rt: this.#stop });
+    code.emit("movn", { rd: this.#stop, rs: this.#end, rt: beyond });
+  }
+
+  #add(to: Register, from: Register, value: number): void {
+    if (isSigned16(value)) {
+      this.code.emit("addiu", { rt: to, rs: from, imm: value });
+    } else {
+      const rt = this.selector.constant(value);
+      this.code.emit("addu", { rd: to, rs: from, rt });
     }
   }
 
-  /** After an element that is not the leaf's last: on to the next index of the innermost axis left. */
+  /** A block of elements; on to the next one of the run. */
+  #element(): void {
+    const { code, selector, lowered } = this;
+    const { bytes } = dtypes[this.kernel.result.dtype];
+    const name = bytes === 1 ? "sb" : bytes === 2 ? "sh" : "sw";
+    const last = this.#axes.at(-1);
+    const words = lowered.stored.length / lowered.block;
+    const imms = lowered.stored.map((_, i) =>
+      Math.floor(i / words) * bytes + 4 * (i % words)
+    );
+    const stored = new Set<number>();
+    const store = (word: Id) => {
+      if (stored.has(word)) return;
+      stored.add(word);
+      lowered.stored.forEach((other, i) => {
+        if (other !== word) return;
+        const rt = selector.of(word);
+        code.emit(name, { rt, rs: this.#out, imm: imms[i] });
+      });
+    };
+    // As soon as they are known, so that results do not wait in registers.
+    const roots = new Set(lowered.stored);
+    if (last) {
+      selector.scope(last.axis + 1, undefined, (id) => {
+        if (roots.has(id)) store(id);
+      });
+    }
+    lowered.stored.forEach(store);
+    if (!last) return;
+    const { block } = lowered;
+    this.#add(this.#out, this.#out, block * bytes);
+    this.#add(last.index, last.index, block);
+    code.emit("bne", { rs: this.#out, rt: this.#stop }, last.label);
+  }
+
+  /** The leaf ends where its last run does. */
+  #endRun(): void {
+    if (this.#stop === this.#end) return;
+    this.code.emit("beq", { rs: this.#out, rt: this.#end }, this.#exit);
+  }
+
+  /** After a run that is not the leaf's last: on to the next index of the innermost axis left. */
   #advance(): (readonly Part[])[] {
     const { code, selector } = this;
-    const count = this.#axes.length;
-    const parts: (readonly Part[])[] = new Array(count).fill([]);
-    if (count < 2) return parts;
-    for (let i = count - 1; i >= 0; i--) {
+    const last = this.#axes.length - 1;
+    const parts: (readonly Part[])[] = this.#axes.map(() => []);
+    if (this.#stop === this.#end) return parts;
+    for (let i = last - 1; i >= 0; i--) {
       const { index, size, label } = this.#axes[i];
       parts[i] = code.part(() => {
-        if (i < count - 1) {
-          code.move(this.#axes[i + 1].index, ZERO);
-          code.emit("addiu", { rt: index, rs: index, imm: 1 });
-        }
+        code.move(this.#axes[i + 1].index, ZERO);
+        code.emit("addiu", { rt: index, rs: index, imm: 1 });
         if (i === 0) return code.emit("beq", { rs: ZERO, rt: ZERO }, label);
         code.emit("bne", { rs: index, rt: selector.constant(size) }, label);
       });

@@ -20,10 +20,12 @@ import {
   Legalizer,
   type WordOp,
 } from "../legalize/legalize.ts";
+import { type Dependences, dependences } from "../kernel/hoisting.ts";
 import { narrowStored, widenStored } from "../legalize/storage.ts";
-import { linearize } from "./address.ts";
+import { linearize, redirect } from "./address.ts";
 import { Graph, type Id, type Linear, type LoadName } from "./graph.ts";
-import { isStraight, Sizes, unrollFactor } from "./unroll.ts";
+import { type Guarded, Guards } from "./guards.ts";
+import { blockOf, type LoopShape, Sizes } from "./unroll.ts";
 import type { Window } from "./windows.ts";
 
 type Words = readonly Id[];
@@ -35,10 +37,12 @@ const CAPABILITIES: ReadonlySet<WordOp> = new Set<WordOp>([
   "mulh_u",
 ]);
 
-/** A kernel as a graph, and the words of the stored element at the axes. */
+/** A kernel as a graph, and the words of a block of stored elements at the axes. */
 export interface LoweredKernel {
   readonly graph: Graph;
-  /** Raw words as they are stored: two for i64; bits above the element's bytes are not significant. */
+  /** Neighbours along the innermost axis that are computed together; it divides a leaf and that axis. */
+  readonly block: number;
+  /** Raw words as they are stored, two for each i64; bits above an element's bytes are not significant. */
   readonly stored: Words;
 }
 
@@ -54,7 +58,13 @@ class Lowering {
   readonly #graph: Graph;
   readonly #legal: Legalizer<Id>;
   readonly #sizes: Sizes;
+  readonly #guards: Guards;
+  /** Place in its block of the element that is being lowered. */
+  #lane = 0;
   readonly #values = new Map<string, Words>();
+  readonly #dependences: Dependences;
+  /** Words of what a block's elements have in common. */
+  readonly #shared = new Map<Expr, Words>();
   /** Words of expressions lowered under the present bindings. */
   #memo = new Map<Expr, Words>();
 
@@ -62,9 +72,11 @@ class Lowering {
     readonly kernel: Kernel,
     readonly windows: ReadonlyMap<number, Window>,
   ) {
-    const graph = new Graph(kernel.result.shape);
+    const graph = new Graph(kernel.result.shape, blockOf(kernel));
     this.#graph = graph;
     this.#sizes = new Sizes(kernel);
+    this.#dependences = dependences(kernel);
+    this.#guards = new Guards(this.#dependences);
     this.#legal = new Legalizer<Id>({
       constant: (value) => graph.constant(value),
       op: (op, ...args) => graph.op(op, ...args),
@@ -79,15 +91,30 @@ class Lowering {
   }
 
   run(): LoweredKernel {
+    const { size } = this.#graph.block;
+    const stored = Array.from({ length: size }, (_, lane) => {
+      this.#lane = lane;
+      return this.#framed(() => this.#element());
+    });
+    return { graph: this.#graph, block: size, stored: stored.flat() };
+  }
+
+  #element(): Words {
     const { result, body } = this.kernel;
     const words = narrowStored(this.#legal, result.dtype, this.#lower(body));
     const inside = this.#inside();
-    const stored = inside === undefined
+    return inside === undefined
       ? words
       : words.map((word, i) =>
         this.#legal.select(inside, word, this.#outside(i))
       );
-    return { graph: this.#graph, stored };
+  }
+
+  /** Index of the element along an axis. */
+  #axis(axis: number): Id {
+    const index = this.#graph.axis(axis);
+    if (axis !== this.#graph.block.axis) return index;
+    return this.#graph.op("i32.add", index, this.#graph.constant(this.#lane));
   }
 
   // --- extents and updates -----------------------------------------------------------------------------
@@ -102,7 +129,7 @@ class Lowering {
         : this.#graph.op("i32.and", inside, test);
     };
     result.shape.forEach((_, k) => {
-      const axis = this.#graph.axis(k);
+      const axis = this.#axis(k);
       const extent = extents?.[k];
       if (update) {
         const first = this.#word(update.ranges[k].first);
@@ -132,7 +159,7 @@ class Lowering {
   #outside(word: number): Id {
     const { result, update } = this.kernel;
     if (!update) return this.#graph.constant(0);
-    const index = result.shape.map((_, k) => this.#graph.axis(k));
+    const index = result.shape.map((_, k) => this.#axis(k));
     const bytes = dtypes[result.dtype].bytes;
     const name = bytes === 1 ? "lbu" : bytes === 2 ? "lhu" : "lw";
     const plain = { dtype: result.dtype, shape: result.shape };
@@ -149,11 +176,19 @@ class Lowering {
   }
 
   #lower(expr: Expr): Words {
-    let words = this.#memo.get(expr);
+    const memo = this.#isShared(expr) ? this.#shared : this.#memo;
+    let words = memo.get(expr);
     if (words === undefined) {
-      this.#memo.set(expr, words = this.#expression(expr));
+      memo.set(expr, words = this.#expression(expr));
     }
     return words;
+  }
+
+  /** Whether all elements of a block have the expression in common: its loops must not be emitted for each. */
+  #isShared(expr: Expr): boolean {
+    const own = this.#dependences.get(expr);
+    return own !== undefined && own.heavy && own.free.size === 0 &&
+      own.prefix <= this.#graph.block.axis;
   }
 
   #expression(expr: Expr): Words {
@@ -168,12 +203,18 @@ class Lowering {
         ];
       }
       case "axis":
-        return [this.#graph.axis(expr.axis)];
+        return [this.#axis(expr.axis)];
       case "iteration":
         return [this.#graph.iteration()];
       case "var":
         return this.#values.get(expr.name)!;
       case "op": {
+        if (this.#guards.has(expr)) {
+          const guard = this.#word(expr.args[0]);
+          if (this.#graph.constantOf(guard) === undefined) {
+            return this.#lowerGuarded(expr.args[1], guard);
+          }
+        }
         const args = expr.args.map((a) => this.#lower(a));
         return this.#legal.op(expr.op, args) ?? this.#refuse(expr.op);
       }
@@ -221,29 +262,104 @@ class Lowering {
     }
   }
 
+  // --- guards ------------------------------------------------------------------------------------------
+
+  /** guard != 0 ? expr : 0 for an expression that is zero where some of its loads are: these read zeros. */
+  #lowerGuarded(expr: Expr, guard: Id): Words {
+    switch (expr.kind) {
+      case "load":
+        return this.#load(
+          expr.operand,
+          expr.index.map((i) => this.#word(i)),
+          guard,
+        );
+      case "let":
+        this.#values.set(expr.name, this.#lower(expr.value));
+        return this.#lowerGuarded(expr.body, guard);
+      case "sum":
+        return this.#sum(expr, zeros(expr, this.#graph), guard);
+      case "op":
+        return this.#guardedOp(expr, guard);
+      default:
+        throw new RangeError(`A ${expr.kind} cannot be guarded`);
+    }
+  }
+
+  #guardedOp(expr: Guarded, guard: Id): Words {
+    if (/select$/.test(expr.op)) {
+      const both = this.#both(guard, this.#word(expr.args[0]));
+      return this.#lowerGuarded(expr.args[1], both);
+    }
+    const factors = this.#guards.factors(expr);
+    const guarded = /mul/.test(expr.op)
+      ? [this.#slowest(factors, guard)]
+      : expr.args;
+    const args = expr.args.map((a) =>
+      guarded.includes(a) ? this.#lowerGuarded(a, guard) : this.#lower(a)
+    );
+    return this.#legal.op(expr.op, args)!;
+  }
+
+  /** The factor with most of its address outside of what varies faster than the guard. */
+  #slowest(factors: readonly Expr[], guard: Id): Expr {
+    const depth = (id: Id) => this.#graph.scopes[this.#graph.scopeOf[id]].depth;
+    const outer = (factor: Expr) => {
+      if (factor.kind !== "load") return 0;
+      const index = factor.index.map((i) => this.#word(i));
+      const { operand } = factor;
+      const type = this.kernel.operands[operand];
+      return this.#address(operand, type, index, 0).terms
+        .filter((t) => depth(t.node) <= depth(guard)).length;
+    };
+    return factors.reduce((a, b) => outer(b) > outer(a) ? b : a);
+  }
+
+  #both(a: Id, b: Id): Id {
+    const isFlag = (id: Id) => {
+      const { min, max } = this.#graph.intervals[id];
+      return min >= 0 && max <= 1;
+    };
+    return isFlag(a) && isFlag(b)
+      ? this.#graph.op("i32.and", a, b)
+      : this.#legal.select(a, b, this.#graph.constant(0));
+  }
+
   // --- loops -------------------------------------------------------------------------------------------
 
-  #sum(sum: Sum, inits: Words): Words {
+  #sum(sum: Sum, inits: Words, guard?: Id): Words {
     if (sum.type === "f32") this.#refuse("a sum of f32");
-    const size = 1 + this.#sizes.of(sum.term);
     return this.#iterate(
       sum,
-      size,
+      this.#sizes.loop(sum),
       inits,
-      (carried) => this.#accumulate(sum.term, sum, carried),
+      (carried) => this.#accumulate(sum.term, sum, carried, guard),
     );
   }
 
   /** acc + term; an inner sum goes on with the same accumulator unless it can leave the outer loop. */
-  #accumulate(term: Expr, outer: Sum, acc: Words): Words {
+  #accumulate(term: Expr, outer: Sum, acc: Words, guard?: Id): Words {
     if (term.kind === "let") {
       this.#values.set(term.name, this.#lower(term.value));
-      return this.#accumulate(term.body, outer, acc);
+      return this.#accumulate(term.body, outer, acc, guard);
+    }
+    if (this.#guards.has(term)) {
+      const [test, value] = term.args;
+      const inside = this.#word(test);
+      const known = this.#graph.constantOf(inside);
+      if (known === 0) return acc;
+      const both = known !== undefined
+        ? guard
+        : guard === undefined
+        ? inside
+        : this.#both(guard, inside);
+      return this.#accumulate(value, outer, acc, both);
     }
     if (term.kind === "sum" && mentions(term, outer.index)) {
-      return this.#sum(term, acc);
+      return this.#sum(term, acc, guard);
     }
-    const words = this.#lower(term);
+    const words = guard === undefined
+      ? this.#lower(term)
+      : this.#lowerGuarded(term, guard);
     return this.#legal.op(
       acc.length === 2 ? "i64.add" : "i32.add",
       [acc, words],
@@ -258,8 +374,8 @@ class Lowering {
     };
     const bind = (values: Words[]) =>
       loop.carry.forEach((c, i) => this.#values.set(c.name, values[i]));
-    const size = loop.carry.reduce((n, c) => n + this.#sizes.of(c.next), 1);
-    const out = this.#iterate(loop, size, inits.flat(), (carried) => {
+    const shape = this.#sizes.loop(loop);
+    const out = this.#iterate(loop, shape, inits.flat(), (carried) => {
       bind(split(carried));
       return loop.carry.flatMap((c) => this.#lower(c.next));
     });
@@ -272,7 +388,7 @@ class Lowering {
   /** Runs `body` over the range: as straight code, or as a loop unrolled as far as its size allows. */
   #iterate(
     range: Range,
-    size: number,
+    shape: LoopShape,
     inits: Words,
     body: (carried: Words) => Words,
   ): Words {
@@ -300,8 +416,8 @@ class Lowering {
     const zero = graph.constant(0);
     const turns = graph.constantOf(count);
     if (turns !== undefined) {
-      if (isStraight(turns, size)) return straight(0, turns, inits);
-      const factor = unrollFactor(turns, size);
+      if (shape.isStraight(turns)) return straight(0, turns, inits);
+      const factor = shape.factor(turns);
       const whole = Math.floor(turns / factor);
       const out = graph.loop(
         graph.constant(whole),
@@ -311,12 +427,12 @@ class Lowering {
       );
       return straight(whole * factor, turns, out);
     }
-    return this.#iterateDynamic(range, size, inits, unrolled);
+    return this.#iterateDynamic(range, shape, inits, unrolled);
   }
 
   #iterateDynamic(
     range: Range,
-    size: number,
+    shape: LoopShape,
     inits: Words,
     unrolled: (turn: Id, factor: number, from: Id, carried: Words) => Words,
   ): Words {
@@ -328,7 +444,7 @@ class Lowering {
     if (this.kernel.extents || this.kernel.update) {
       count = graph.op("i32.min_s", count, graph.constant(bound));
     }
-    const wanted = unrollFactor(undefined, size);
+    const wanted = shape.factor(undefined);
     const factor = bound >= 2 * wanted ? wanted : 1;
     const main = (
       turns: Id,
@@ -354,13 +470,20 @@ class Lowering {
 
   // --- loads -------------------------------------------------------------------------------------------
 
-  #load(operand: number, index: Words): Words {
+  /** An element as a scalar; with a guard, zero where that is zero. */
+  #load(operand: number, index: Words, guard?: Id): Words {
     const type = this.kernel.operands[operand];
     const name = LOADS[type.dtype];
     const parts = dtypes[type.dtype].bytes === 8 ? [0, 4] : [0];
-    const raw = parts.map((part) =>
-      this.#graph.load(name, this.#address(operand, type, index, part))
-    );
+    const zero = this.#graph.constant(0);
+    const raw = parts.map((part) => {
+      const at = this.#address(operand, type, index, part);
+      if (guard === undefined) return this.#graph.load(name, at);
+      const { address } = this.windows.get(operand)!;
+      const safe = redirect(this.#graph, at, guard, address);
+      if (safe) return this.#graph.load(name, safe);
+      return this.#legal.select(guard, this.#graph.load(name, at), zero);
+    });
     return widenStored(this.#legal, type.dtype, raw);
   }
 

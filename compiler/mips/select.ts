@@ -21,7 +21,7 @@ import { emitLoop } from "./select_loop.ts";
 type TargetOp = Exclude<WordOp, "i32.dot4_s">;
 
 /** Emits instruction for one operation: into `d`, from argument nodes. */
-type Emit = (s: Selector, d: Register, args: readonly Id[]) => void;
+type Emit = (s: Selector, d: Register, args: readonly Id[], id: Id) => void;
 
 /** Selection state: the register of every value so far. */
 export class Selector {
@@ -76,9 +76,14 @@ export class Selector {
   }
 
   /** Emits what a scope computes; `targets` gives registers that values must end up in. */
-  scope(scope: number, targets?: ReadonlyMap<Id, Register>): void {
+  scope(
+    scope: number,
+    targets?: ReadonlyMap<Id, Register>,
+    computed?: (id: Id) => void,
+  ): void {
     for (const id of this.plan.lists.get(scope) ?? []) {
       this.#node(id, targets?.get(id));
+      computed?.(id);
     }
   }
 
@@ -100,7 +105,7 @@ export class Selector {
       const rs = this.of(base);
       this.code.emit(node.name, { rt: d, rs, imm: displacement });
     } else if (node.kind === "op") {
-      emitOp[node.op as TargetOp](this, d, node.args);
+      emitOp[node.op as TargetOp](this, d, node.args, id);
     }
     this.bind(id, d);
   }
@@ -114,6 +119,24 @@ export class Selector {
     }
     const [rs, rt] = factors.map((id) => this.of(id));
     this.code.emit("madd", { rs, rt });
+  }
+
+  /** Whether nothing reads the value of `id` after node `at`, so that a move of it costs nothing. */
+  endsAt(id: Id, at: Id): boolean {
+    const { graph, lastUse, position } = this.plan;
+    return this.valueOf(id) === undefined &&
+      graph.scopeOf[id] === graph.scopeOf[at] &&
+      lastUse.get(id) === position.get(at);
+  }
+
+  /** d = c != 0 ? a : b of nodes, by way of the one that is not needed any more. */
+  chooseNode(d: Register, c: Register, a: Id, b: Id, at: Id): void {
+    const [x, y] = [this.of(a), this.of(b)];
+    if (d === c || d === x || d === y || !this.endsAt(a, at)) {
+      return this.choose(d, c, x, y);
+    }
+    this.code.move(d, x);
+    this.code.emit("movz", { rd: d, rs: y, rt: c });
   }
 
   /** d = c != 0 ? a : b. */
@@ -134,20 +157,20 @@ const plain =
   (name: "addu" | "subu" | "mul" | "and" | "or" | "xor"): Emit =>
   (s, d, [a, b]) => s.code.emit(name, { rd: d, rs: s.of(a), rt: s.of(b) });
 
-const add: Emit = (s, d, args) => {
+const add: Emit = (s, d, args, at) => {
   const c = s.valueOf(args[1]);
-  if (!isSigned16(c)) return plain("addu")(s, d, args);
+  if (!isSigned16(c)) return plain("addu")(s, d, args, at);
   s.code.emit("addiu", { rt: d, rs: s.of(args[0]), imm: c });
 };
 
-const logic = (name: "and" | "or" | "xor"): Emit => (s, d, args) => {
+const logic = (name: "and" | "or" | "xor"): Emit => (s, d, args, at) => {
   const c = s.valueOf(args[1]);
   const rs = s.of(args[0]);
   if (isUnsigned16(c)) return s.code.emit(`${name}i`, { rt: d, rs, imm: c });
   if (name === "and" && c !== undefined && c > 0 && (c & (c + 1)) === 0) {
     return s.code.emit("ext", { rt: d, rs, lsb: 0, msb: 31 - Math.clz32(c) });
   }
-  plain(name)(s, d, args);
+  plain(name)(s, d, args, at);
 };
 
 const shift =
@@ -183,27 +206,26 @@ const less = (name: "slt" | "sltu"): Emit => (s, d, [a, b]) => {
 };
 
 /** a <= b is !(b < a). */
-const lessOrEqual = (name: "slt" | "sltu"): Emit => (s, d, [a, b]) => {
+const lessOrEqual = (name: "slt" | "sltu"): Emit => (s, d, [a, b], at) => {
   const t = s.code.register();
-  less(name)(s, t, [b, a]);
+  less(name)(s, t, [b, a], at);
   s.code.emit("xori", { rt: d, rs: t, imm: 1 });
 };
 
 /** A register that is zero exactly where a = b. */
-function difference(s: Selector, [a, b]: readonly Id[]): Register {
+function difference(s: Selector, [a, b]: readonly Id[], at: Id): Register {
   const c = s.valueOf(b);
   if (c === 0) return s.of(a);
   const t = s.code.register();
-  logic("xor")(s, t, [a, b]);
+  logic("xor")(s, t, [a, b], at);
   return t;
 }
 
 /** min or max: `first` when the comparison a < b holds. */
-const extreme = (smaller: boolean): Emit => (s, d, [a, b]) => {
+const extreme = (smaller: boolean): Emit => (s, d, [a, b], at) => {
   const t = s.code.register();
-  less("slt")(s, t, [a, b]);
-  const [x, y] = [s.of(a), s.of(b)];
-  s.choose(d, t, smaller ? x : y, smaller ? y : x);
+  less("slt")(s, t, [a, b], at);
+  s.chooseNode(d, t, smaller ? a : b, smaller ? b : a, at);
 };
 
 const emitOp = {
@@ -225,17 +247,17 @@ const emitOp = {
   "i32.rem_s": divide("div", "mfhi"),
   "i32.rem_u": divide("divu", "mfhi"),
   "i32.clz": (s, d, [a]) => s.code.emit("clz", { rd: d, rs: s.of(a) }),
-  "i32.eq": (s, d, args) => {
-    s.code.emit("sltiu", { rt: d, rs: difference(s, args), imm: 1 });
+  "i32.eq": (s, d, args, at) => {
+    s.code.emit("sltiu", { rt: d, rs: difference(s, args, at), imm: 1 });
   },
-  "i32.ne": (s, d, args) => {
-    s.code.emit("sltu", { rd: d, rs: ZERO, rt: difference(s, args) });
+  "i32.ne": (s, d, args, at) => {
+    s.code.emit("sltu", { rd: d, rs: ZERO, rt: difference(s, args, at) });
   },
   "i32.lt_s": less("slt"),
   "i32.lt_u": less("sltu"),
   "i32.le_s": lessOrEqual("slt"),
   "i32.le_u": lessOrEqual("sltu"),
-  "i32.select": (s, d, [c, a, b]) => s.choose(d, s.of(c), s.of(a), s.of(b)),
+  "i32.select": (s, d, [c, a, b], at) => s.chooseNode(d, s.of(c), a, b, at),
   "mulh_s": divide("mult", "mfhi"),
   "mulh_u": divide("multu", "mfhi"),
 } satisfies Record<TargetOp, Emit>;

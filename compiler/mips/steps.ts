@@ -34,8 +34,8 @@ export function countSteps(
   parts: readonly Part[],
   items: readonly Item[],
 ): number {
-  const none = { entry: parts, start: [], exit: [], levels: [], element: [] };
-  return new StepCount(none, items).past();
+  const none = { start: [], exit: [], levels: [], run: [], element: [] };
+  return new StepCount({ ...none, entry: parts, block: 1 }, items).past();
 }
 
 /** Steps of a program that computes the whole result, given the final code. */
@@ -52,6 +52,10 @@ class StepCount {
   readonly #fixed: number;
   readonly #past: number;
   readonly #element: number;
+  readonly #block: number;
+  readonly #run: number;
+  /** Elements of the innermost axis. */
+  readonly #inner: number;
   /** Per axis longer than 1: elements per index value, steps of values and of the advance. */
   readonly #levels: { span: number; values: number; advance: number }[];
 
@@ -64,6 +68,9 @@ class StepCount {
     this.#past = this.#sum(parts.entry) + this.#sum(parts.exit);
     this.#fixed = this.#past + this.#sum(parts.start);
     this.#element = this.#sum(parts.element);
+    this.#block = parts.block;
+    this.#run = this.#sum(parts.run);
+    this.#inner = parts.levels.at(-1)?.size ?? 1;
     let span = 1;
     this.#levels = parts.levels.toReversed().map((level) => {
       const found = {
@@ -87,6 +94,10 @@ class StepCount {
     );
   }
 
+  #elements(count: number): number {
+    return count / this.#block * this.#element;
+  }
+
   /** A leaf past the result's end. */
   past(): number {
     return this.#past;
@@ -94,7 +105,9 @@ class StepCount {
 
   /** The leaf of elements first .. end - 1. */
   of(first: number, end: number): number {
-    let steps = this.#fixed + (end - first) * this.#element;
+    const runs = Math.floor((end - 1) / this.#inner) -
+      Math.floor(first / this.#inner) + 1;
+    let steps = this.#fixed + this.#elements(end - first) + runs * this.#run;
     for (const { span, values, advance } of this.#levels) {
       const turns = Math.floor((end - 1) / span) - Math.floor(first / span);
       steps += (turns + 1) * values + turns * advance;
@@ -104,7 +117,8 @@ class StepCount {
 
   /** An upper bound for any leaf of so many elements. */
   bound(elements: number): number {
-    let steps = this.#fixed + elements * this.#element;
+    const runs = Math.ceil((elements - 1) / this.#inner) + 1;
+    let steps = this.#fixed + this.#elements(elements) + runs * this.#run;
     for (const { span, values, advance } of this.#levels) {
       const turns = Math.ceil((elements - 1) / span);
       steps += (turns + 1) * values + turns * advance;
@@ -123,11 +137,11 @@ export function frequencies(parts: LeafParts): (region: number) => number {
     }
   };
   [parts.entry, parts.start, parts.exit].forEach((list) => visit(list, 1));
-  const innermost = parts.levels.length - 1;
-  parts.levels.forEach((level, i) => {
-    visit(level.values, i === innermost ? 32 : 4);
-    visit(level.advance, i === innermost ? 32 : 4);
-  });
-  visit(parts.element, 32);
+  visit(parts.run, 4);
+  for (const level of parts.levels) {
+    visit(level.values, 4);
+    visit(level.advance, 4);
+  }
+  visit(parts.element, 32 / parts.block);
   return (region) => found.get(region) ?? 1;
 }

@@ -1,7 +1,7 @@
 /**
  * The whole model as one program: the paper's single-phase mode.
  *
- * Activations lie in the stack region, beyond its size in the value region; the output is in the output region. Of the
+ * Activations lie in the stack region above its zeros, beyond its size in the value region; the output is in the output region. Of the
  * constants only those of the node at work are mapped: each node loads its own from the keys in the weights table, over
  * those of the node before, so a model may be larger than the machine's memory. Operands of the program are the weights
  * table, then the slots that exist before it runs (`openedSlots`).
@@ -17,6 +17,7 @@ import {
 import { byteLength, type Kernel, type TensorType } from "../ir.ts";
 import type { LeafProgram, Model, Node } from "../model/model.ts";
 import { openedSlots } from "../model/phases.ts";
+import { ZEROS } from "./address.ts";
 import {
   checkSteps,
   emitExit,
@@ -151,7 +152,7 @@ class MemoryPlan {
     this.table = windows[0];
     const { base, height } = REGIONS.stack;
     const free = [
-      { at: base, end: base + windowBytes(height) - SPILL_BYTES },
+      { at: base + ZEROS.bytes, end: base + windowBytes(height) - SPILL_BYTES },
       { at: Math.ceil(at / ALIGNMENT) * ALIGNMENT, end },
     ];
     const place = (bytes: number) => {

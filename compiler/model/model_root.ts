@@ -8,7 +8,7 @@ import { ChainLearnError, keccak256 } from "../../fpvm/mod.ts";
 import type { InputRole } from "./model.ts";
 
 /** Version of every format and of the emitter; a changed emitted byte means a new one. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** Stands for "no stop slot" in the preimage. */
 export const NO_SLOT = 0xffffffff;

@@ -33,7 +33,7 @@ struct Model {
 
 /// Parses and checks the preimage of docs/formats.md, *Model root*. What passes `check` can be disputed in every step.
 library ModelRoot {
-    uint256 internal constant VERSION = 1;
+    uint256 internal constant VERSION = 2;
     uint256 internal constant HEADER_BYTES = 165;
     uint256 internal constant PORT_BYTES = 14;
     uint256 internal constant MAX_HEIGHT = 26;

@@ -156,7 +156,7 @@ contract RegistryTest is MarketFixture {
     }
 
     function test_MARKET_5_OnlyTheKnownVersion() external {
-        refuses(patched(0, 4, 2), abi.encodeWithSelector(UnsupportedVersion.selector, 2));
+        refuses(patched(0, 4, 1), abi.encodeWithSelector(UnsupportedVersion.selector, 1));
     }
 
     function test_MARKET_6_ScheduleIsKnown() external {

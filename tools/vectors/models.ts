@@ -166,7 +166,7 @@ const refusals: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   "a byte too many": (b) => Uint8Array.from([...b, 0]),
   "an input too many in the count": with_(162, 2),
   "version 0": with_(3, 0),
-  "version 2": with_(3, 2),
+  "version 1": with_(3, 1),
   "schedule 2": with_(112, 2),
   "role 3": with_(165, 3),
 };

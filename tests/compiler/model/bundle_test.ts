@@ -321,7 +321,7 @@ Deno.test("readBundle: D16 refuses a graph of other types, naming the field", ()
 
 Deno.test("readBundle: refuses another format by name", () => {
   refusesChange(
-    (parts) => parts.metadata.format = "chainlearn bundle 2",
-    'expected format "chainlearn bundle 1", found "chainlearn bundle 2"',
+    (parts) => parts.metadata.format = "chainlearn bundle 1",
+    'expected format "chainlearn bundle 2", found "chainlearn bundle 1"',
   );
 });

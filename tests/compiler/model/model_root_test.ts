@@ -30,7 +30,7 @@ const fields: ModelRootFields = {
 Deno.test("modelRootPreimage: every field stands at the offset that the format names", () => {
   assertEquals(
     modelRootPreimage(fields).toHex(),
-    "00000001" + "a1".repeat(32) + "01020304" + "a2".repeat(32) + "05060708" +
+    "00000002" + "a1".repeat(32) + "01020304" + "a2".repeat(32) + "05060708" +
       "a3".repeat(32) + "090a0b0c" + "01" + "00000d0e0f101112" + "00100000" +
       "01131415" + "a4".repeat(32) + "0003" + "0001" +
       "001a000102030000000080000000" +
@@ -61,7 +61,7 @@ Deno.test("parseModelRootPreimage: names what it refuses", () => {
   };
   refuses((b) => b.slice(0, -1), "expected 221 bytes, found 220");
   refuses((b) => b.slice(0, 100), "expected 165 bytes, found 100");
-  refuses(set(3, 2), "expected format version 1, found 2");
+  refuses(set(3, 1), "expected format version 2, found 1");
   refuses(set(112, 7), "expected schedule 0 or 1, found 7");
   refuses(set(165, 3), "expected role 0, 1 or 2, found 3");
   refuses(set(113, 255), "expected a number below 2^53, found 18374");
