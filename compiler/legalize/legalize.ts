@@ -3,9 +3,10 @@
  *
  * An i64 becomes a pair of 32-bit words [low, high], dot4 and the wide products become 32-bit ones. The rules are written once over a `WordBuilder`, so that any target
  * with 32-bit integers can use them; they are branch-free, hence a step count never depends on data.
- * f32 arithmetic is not lowered here: a target that lacks it refuses the kernel.
+ * f32 arithmetic is gone before: see remove_float.ts.
  */
 import type { Op } from "../ir.ts";
+import { softfloat } from "./softfloat.ts";
 
 /** Operations on single 32-bit words: the i32 rows of the table, and the high half of a product. */
 export type WordOp =
@@ -74,8 +75,8 @@ export class Legalizer<V> {
     this.#has = capabilities;
   }
 
-  /** The words of an operation's result, or null where the operation is f32 arithmetic. */
-  op(op: Op, args: readonly Words<V>[]): Words<V> | null {
+  /** The words of an operation's result; f32 arithmetic is not among the operations. */
+  op(op: Op, args: readonly Words<V>[]): Words<V> {
     const [a, b, c] = args;
     if (op in wideRules) {
       return wideRules[op as WideOp](this, a, b, c);
@@ -83,7 +84,9 @@ export class Legalizer<V> {
     if (op in moveRules) {
       return moveRules[op as MoveOp](this, a, b, c);
     }
-    if (op.startsWith("f32.") || op in floatConversions) return null;
+    if (op in softfloat) {
+      throw new RangeError(`${op} is not legalized by words`);
+    }
     return [this.word(op as WordOp, ...args.map((w) => w[0]))];
   }
 
@@ -157,9 +160,6 @@ type Rule = <V>(
   b: Words<V>,
   c: Words<V>,
 ) => Words<V>;
-
-/** Conversions between f32 and integers count as f32 arithmetic. */
-const floatConversions = { "i32.from_f32": true, "i64.from_f32": true };
 
 const moveRules: Record<MoveOp, Rule> = {
   "f32.select": (l, c, a, b) => [l.select(c[0], a[0], b[0])],

@@ -23,7 +23,7 @@ const MOST_STEPS = 1 << 28;
  * from the input region, grafts the operands it reads, stores the leaf in the output region and exits
  * with 0. The number of its steps depends on the leaf's index and the iteration alone.
  *
- * @throws ChainLearnError for f32 arithmetic, too large operands, code, or step counts.
+ * @throws ChainLearnError for too large operands, code, or step counts.
  */
 export function emitLeafProgram(
   kernel: Kernel,

@@ -4,7 +4,6 @@
  * Loops are unrolled here, where index arithmetic folds; sums of sums share one accumulator, which is
  * exact because integer addition wraps. What comes out still has no registers and no order.
  */
-import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   type DType,
   dtypes,
@@ -21,6 +20,7 @@ import {
   type WordOp,
 } from "../legalize/legalize.ts";
 import { type Dependences, dependences } from "../kernel/hoisting.ts";
+import { removeFloat } from "../legalize/remove_float.ts";
 import { narrowStored, widenStored } from "../legalize/storage.ts";
 import { linearize, redirect } from "./address.ts";
 import { Graph, type Id, type Linear, type LoadName } from "./graph.ts";
@@ -51,7 +51,7 @@ export function lowerKernel(
   kernel: Kernel,
   windows: ReadonlyMap<number, Window>,
 ): LoweredKernel {
-  return new Lowering(kernel, windows).run();
+  return new Lowering(removeFloat(kernel), windows).run();
 }
 
 class Lowering {
@@ -216,7 +216,7 @@ class Lowering {
           }
         }
         const args = expr.args.map((a) => this.#lower(a));
-        return this.#legal.op(expr.op, args) ?? this.#refuse(expr.op);
+        return this.#legal.op(expr.op, args);
       }
       case "load": {
         const index = expr.index.map((i) => this.#word(i));
@@ -240,15 +240,6 @@ class Lowering {
       default:
         return expr satisfies never;
     }
-  }
-
-  #refuse(what: string): never {
-    throw new ChainLearnError(
-      `Cannot emit kernel "${this.kernel.name}" for MIPS: f32 arithmetic is unsupported, expected integer operations, found ${what}`,
-      {
-        hint: "Convert with calibration data, which gives a fixed-point model",
-      },
-    );
   }
 
   /** Runs `lower` where names are bound anew, so that earlier words are not taken for these. */
@@ -327,7 +318,6 @@ class Lowering {
   // --- loops -------------------------------------------------------------------------------------------
 
   #sum(sum: Sum, inits: Words, guard?: Id): Words {
-    if (sum.type === "f32") this.#refuse("a sum of f32");
     return this.#iterate(
       sum,
       this.#sizes.loop(sum),
@@ -363,7 +353,7 @@ class Lowering {
     return this.#legal.op(
       acc.length === 2 ? "i64.add" : "i32.add",
       [acc, words],
-    )!;
+    );
   }
 
   #loop(loop: Loop): Words {

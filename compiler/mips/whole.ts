@@ -113,7 +113,7 @@ export function emitPlain(name: string, body: (code: Code) => void): Segment {
  *
  * `operands` says how each operand is committed, as for `emitLeafProgram`. Steps depend on the iteration alone.
  *
- * @throws ChainLearnError for f32 arithmetic, too large operands, or code.
+ * @throws ChainLearnError for too large operands or code.
  */
 export function emitWholeProgram(
   kernel: Kernel,

@@ -44,7 +44,7 @@ const ALIGNMENT = 64;
 /**
  * Compiles a valid model of one iteration and one output; its steps are exact unless a loop's count is computed.
  *
- * @throws ChainLearnError where activations or code do not fit, and for f32 arithmetic.
+ * @throws ChainLearnError where activations or code do not fit.
  */
 export function emitModelProgram(body: Model): LeafProgram {
   const plan = new MemoryPlan(body);

@@ -12,6 +12,7 @@ import {
   type WordBuilder,
   type WordOp,
 } from "../../../compiler/legalize/legalize.ts";
+import { softfloat } from "../../../compiler/legalize/softfloat.ts";
 import {
   narrowStored,
   widenStored,
@@ -68,16 +69,13 @@ for (const [name, capabilities] of Object.entries(TARGETS)) {
   Deno.test(`Legalizer: gives the op table's meaning on a target ${name}`, () => {
     const random = new Random(97);
     for (const op of Object.keys(ops) as Op[]) {
+      if (op in softfloat) continue;
       const { args, meaning } = ops[op];
       for (let i = 0; i < 300; i++) {
         const evaluator = new Evaluator();
         const legalizer = new Legalizer(evaluator, new Set(capabilities));
         const values = args.map((type) => randomValue(random, type));
         const found = legalizer.op(op, values.map(words));
-        if (found === null) {
-          assert(op.includes("f32"), op);
-          break;
-        }
         const apply = meaning as (...args: Value[]) => Value;
         const expected = words(apply(...values));
         assertEquals([...found], expected, `${op}(${values.join(", ")})`);
