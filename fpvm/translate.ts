@@ -5,21 +5,26 @@
  * over to `step`. What is translated when, is decided in translate_program.ts.
  */
 
+import { ChainLearnError } from "./errors.ts";
 import { CODE_END } from "./memory.ts";
 import { copyProcessor, STATUS, type VmState } from "./state.ts";
-import { run } from "./run.ts";
-import { step } from "./step.ts";
+import { run, step } from "./step.ts";
 import { MAX_BODY } from "./translate_blocks.ts";
 import {
   ENTRY_BITS,
   IS_INSIDE,
   LO_HI,
+  MAX_FRAMES,
   NEXT_PC,
   PC,
   REGISTERS,
 } from "./translate_layout.ts";
 import { FramedMemory } from "./translate_memory.ts";
-import { type Translation, translationOf } from "./translate_program.ts";
+import {
+  forgetTranslations,
+  type Translation,
+  translationOf,
+} from "./translate_program.ts";
 
 /**
  * Steps per call of a translated function: functions start in the engine's slow tier, and a better one
@@ -29,7 +34,37 @@ const STEPS_PER_CALL = 2 ** 20;
 /** Steps after which code that is not translated is, where control came in the middle of it. */
 const MAX_STEPPED = 4 * MAX_BODY;
 
+/** Frames unless {@linkcode setFrameLimit} says otherwise: 32 MiB. */
+const DEFAULT_FRAMES = 8192;
+/** Least bytes of frames. */
+const MIN_FRAME_BYTES = 2 ** 16;
+
 let framed: FramedMemory | undefined;
+let frameCount = DEFAULT_FRAMES;
+
+/**
+ * Bounds the memory for pages that translated code has at hand, in bytes: 64 KiB up to 4064 MiB, 32 MiB unless
+ * called. Beyond it, and beyond up to 32 MiB of tables, is only what the memory tree itself holds. What was
+ * translated is dropped.
+ *
+ * @throws ChainLearnError where the number is out of range, or while a program runs.
+ */
+export function setFrameLimit(bytes: number): void {
+  const most = MAX_FRAMES * 4096;
+  if (!(bytes >= MIN_FRAME_BYTES && bytes <= most)) {
+    throw new ChainLearnError(
+      `Cannot bound the frames: expected ${MIN_FRAME_BYTES} to ${most} bytes, found ${bytes}`,
+    );
+  }
+  if (framed?.isAttached) {
+    throw new ChainLearnError(
+      "Cannot bound the frames: expected no translated program to run, found one",
+    );
+  }
+  framed = undefined;
+  frameCount = Math.floor(bytes / 4096);
+  forgetTranslations();
+}
 
 /** A processor in the host's memory, and how it may go on. */
 class TranslatedRun {
@@ -119,7 +154,7 @@ class TranslatedRun {
  */
 export function runTranslated(state: VmState, maxSteps: number): number {
   if (state.status !== STATUS.running || !(maxSteps > 0)) return 0;
-  const host = framed ??= new FramedMemory();
+  const host = framed ??= new FramedMemory(frameCount);
   // A content store that runs the machine to make its content finds the frames taken.
   if (host.isAttached) return run(state, maxSteps);
   const translation = translationOf(state.memory);

@@ -40,11 +40,12 @@ import {
   IS_INSIDE,
   JUMP_TABLE,
   LO_HI,
+  MAX_FRAMES,
   MAX_FUNCTIONS,
   NEXT_PC,
   PC,
   REGISTERS,
-  WASM_PAGES,
+  wasmPages,
 } from "./translate_layout.ts";
 import { type PlaceGroup, placeGroups } from "./translate_places.ts";
 import {
@@ -512,7 +513,8 @@ export function emitFunction(
   number: number,
 ): EmittedFunction {
   const module = new WasmModule();
-  module.importMemory("host", "memory", { min: WASM_PAGES, max: WASM_PAGES });
+  const limits = { min: wasmPages(0), max: wasmPages(MAX_FRAMES) };
+  module.importMemory("host", "memory", limits);
   module.importTable("host", "functions", MAX_FUNCTIONS + 1);
   const code = module.function(["i32", "i32"], ["i32"], "run");
   const group = new Group(blocks, entries);

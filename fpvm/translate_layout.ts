@@ -24,8 +24,6 @@ export const JUMP_TABLE = 0x0100_0000;
 /** Frames of 4 KiB. */
 export const FRAMES = 0x0200_0000;
 
-/** Number of frames: the bound on memory, 32 MiB. */
-export const FRAME_COUNT = 8192;
 /** Entry of a page table for a page without a frame; any odd number would do. */
 export const ABSENT = 0x0101_0101;
 /** Blocks of a function; larger ones compile superlinearly. */
@@ -35,4 +33,7 @@ export const ENTRY_BITS = 9;
 /** Functions of a program; code beyond them is left to `step`. */
 export const MAX_FUNCTIONS = 256;
 /** Size of the whole memory in WebAssembly pages. */
-export const WASM_PAGES = (FRAMES + 4096 * FRAME_COUNT) / 0x1_0000;
+export const wasmPages = (frames: number): number =>
+  Math.ceil((FRAMES + 4096 * frames) / 0x1_0000);
+/** Most frames that fit into a WebAssembly memory. */
+export const MAX_FRAMES = (2 ** 32 - FRAMES) / 4096;

@@ -12,12 +12,11 @@ import type { PreparedInstruction } from "./instructions.ts";
 import type { MachineMemory, Memory } from "./memory.ts";
 import {
   ABSENT,
-  FRAME_COUNT,
   FRAMES,
   JUMP_TABLE,
   MAX_FUNCTIONS,
   READ_TABLE,
-  WASM_PAGES,
+  wasmPages,
   WRITE_TABLE,
 } from "./translate_layout.ts";
 
@@ -30,26 +29,19 @@ export type DecodedCode = ((PreparedInstruction | null | undefined)[])[];
 
 /** See the head of this file. One memory of the machine at a time is attached. */
 export class FramedMemory implements MachineMemory {
-  readonly wasm = new WebAssembly.Memory({
-    initial: WASM_PAGES,
-    maximum: WASM_PAGES,
-  });
+  readonly wasm: WebAssembly.Memory;
   /** Translated functions by number. */
   readonly functions = new WebAssembly.Table({
     element: "anyfunc",
     initial: MAX_FUNCTIONS + 1,
     maximum: MAX_FUNCTIONS + 1,
   });
-  readonly words = new Int32Array(this.wasm.buffer);
-  readonly jumpTable = new Uint32Array(
-    this.wasm.buffer,
-    JUMP_TABLE,
-    CODE_WORDS,
-  );
-  readonly #readTable = new Int32Array(this.wasm.buffer, READ_TABLE, PAGES);
-  readonly #writeTable = new Int32Array(this.wasm.buffer, WRITE_TABLE, PAGES);
+  readonly words: Int32Array;
+  readonly jumpTable: Uint32Array;
+  readonly #readTable: Int32Array;
+  readonly #writeTable: Int32Array;
   /** Page in each frame, -1 for none. */
-  readonly #pages = new Int32Array(FRAME_COUNT).fill(-1);
+  readonly #pages: Int32Array;
   /** Frames from here on are empty. */
   #used = 0;
   /** Frame to be given away next: the oldest, once all are used. */
@@ -63,7 +55,16 @@ export class FramedMemory implements MachineMemory {
   /** Pages without a frame. */
   readonly #split = new Set<number>();
 
-  constructor() {
+  /** With so many frames; the engine commits memory for those that are used. */
+  constructor(readonly frameCount: number) {
+    const size = wasmPages(frameCount);
+    this.wasm = new WebAssembly.Memory({ initial: size, maximum: size });
+    const { buffer } = this.wasm;
+    this.words = new Int32Array(buffer);
+    this.jumpTable = new Uint32Array(buffer, JUMP_TABLE, CODE_WORDS);
+    this.#readTable = new Int32Array(buffer, READ_TABLE, PAGES);
+    this.#writeTable = new Int32Array(buffer, WRITE_TABLE, PAGES);
+    this.#pages = new Int32Array(frameCount).fill(-1);
     this.#readTable.fill(ABSENT);
     this.#writeTable.fill(ABSENT);
   }
@@ -101,7 +102,7 @@ export class FramedMemory implements MachineMemory {
   load32(address: number): number {
     const entry = this.#readEntry(address);
     return (entry & 1) === 0
-      ? this.words[((address + entry) | 0) >> 2]
+      ? this.words[((address + entry) | 0) >>> 2]
       : this.#memory!.load32(address);
   }
 
@@ -110,7 +111,7 @@ export class FramedMemory implements MachineMemory {
     if ((entry & 1) !== 0) return this.#memory!.store32(address, value);
     this.#writeTable[address >>> 12] = entry;
     this.#dirty.add(address >>> 12);
-    this.words[((address + entry) | 0) >> 2] = value;
+    this.words[((address + entry) | 0) >>> 2] = value;
   }
 
   leaf(address: number): Uint8Array {
@@ -143,7 +144,7 @@ export class FramedMemory implements MachineMemory {
     const words = this.#page(address);
     if (words === null) return ABSENT;
     const frame = this.#next;
-    this.#next = (frame + 1) % FRAME_COUNT;
+    this.#next = (frame + 1) % this.frameCount;
     if (frame < this.#used) this.#evict(frame);
     else this.#used = frame + 1;
     this.#pages[frame] = page;
@@ -180,7 +181,7 @@ export class FramedMemory implements MachineMemory {
 
   /** Puts a page's frame into the tree; the next store to it marks it again. */
   #writeBack(page: number): void {
-    const at = ((page * PAGE_BYTES + this.#readTable[page]) | 0) / 4;
+    const at = ((page * PAGE_BYTES + this.#readTable[page]) >>> 0) / 4;
     const words = this.words.subarray(at, at + PAGE_BYTES / 4);
     this.#memory!.storePage(page * PAGE_BYTES, words);
     this.#writeTable[page] = ABSENT;
@@ -190,6 +191,15 @@ export class FramedMemory implements MachineMemory {
   #evictRange(address: number, height: number): void {
     const first = address >>> 12;
     const end = first + Math.max(1, 2 ** (height - 7));
+    if (end - first < this.#used) {
+      for (let page = first; page < end; page++) {
+        const entry = this.#readTable[page];
+        if ((entry & 1) !== 0) continue;
+        const at = (page * PAGE_BYTES + entry) >>> 0;
+        this.#evict((at - FRAMES) / PAGE_BYTES);
+      }
+      return;
+    }
     for (let frame = 0; frame < this.#used; frame++) {
       const page = this.#pages[frame];
       if (page >= first && page < end) this.#evict(frame);

@@ -164,3 +164,9 @@ export function translationOf(memory: Memory): Translation {
   }
   return translation;
 }
+
+/** Drops every translation: they belong to the host they were made with. */
+export function forgetTranslations(): void {
+  translations.clear();
+  active = undefined;
+}
