@@ -12,7 +12,6 @@ import {
   type Fields,
   type InstructionName,
   MemoryContentStore,
-  packState,
   run,
   runTranslated,
   stateHash,
@@ -20,7 +19,6 @@ import {
   SYSCALL,
   tensorRoot,
   treeHeight,
-  type VmState,
 } from "../../fpvm/mod.ts";
 import { matmul } from "../compiler/mips_kernels.ts";
 import { programState } from "../contracts/program.ts";
@@ -28,56 +26,10 @@ import { Random } from "../random.ts";
 import vectors from "../vectors/vm.json" with { type: "json" };
 import { vmCases } from "./cases.ts";
 import { EDGES, machine, randomWord } from "./machines.ts";
+import { check, checkEveryStop, outcome, words } from "./translated.ts";
 import { randomProgram } from "./random_programs.ts";
 
 const nop = encode("sll");
-
-/** Steps taken, or the message of the error. */
-function outcome(go: () => number): number | string {
-  try {
-    return go();
-  } catch (error) {
-    if (error instanceof ChainLearnError) return error.message;
-    throw error;
-  }
-}
-
-/** Runs both ways, stopping after each number of steps, and compares the whole states. */
-function check(state: VmState, stops: readonly number[], name: string): void {
-  const reference = cloneState(state);
-  const translated = cloneState(state);
-  for (const steps of stops) {
-    assertEquals(
-      outcome(() => runTranslated(translated, steps)),
-      outcome(() => run(reference, steps)),
-      `${name}: steps`,
-    );
-    assertEquals(
-      packState(translated).toHex(),
-      packState(reference).toHex(),
-      `${name}: state after ${stops}, at ${steps}`,
-    );
-  }
-}
-
-/** Stops after every number of steps up to `end`, each from the start. */
-function checkEveryStop(state: VmState, end: number, name: string): void {
-  const reference = cloneState(state);
-  for (let steps = 0; steps <= end; steps++) {
-    const translated = cloneState(state);
-    runTranslated(translated, steps);
-    assertEquals(
-      packState(translated).toHex(),
-      packState(reference).toHex(),
-      `${name}: after ${steps} steps`,
-    );
-    run(reference, 1);
-  }
-}
-
-/** Words from [name, fields] rows. */
-const words = (...rows: [InstructionName, Fields?][]): number[] =>
-  rows.map(([name, fields]) => encode(name, fields));
 
 Deno.test("runTranslated: one step of every golden vector gives the vector's poststate", () => {
   const cases = vmCases();
