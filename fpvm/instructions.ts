@@ -2,7 +2,7 @@
  * What each instruction computes: one small pure function per row of the encodings table.
  *
  * `s`, `t` and `old` are the values of rs, rt and the destination as i32; results are taken modulo
- * 2^32 where they are stored. Order of checks, memory, control and traps belong to step.ts.
+ * 2^32 where they are stored; those that always fit are i32 already, which the engine keeps in a register. Order of checks, memory, control and traps belong to step.ts.
  */
 
 import {
@@ -13,30 +13,31 @@ import {
 } from "./encodings.ts";
 import type { Processor } from "./state.ts";
 
+/** What an operation takes from the instruction itself. */
+type Operands = Pick<Instruction, "sa" | "imm" | "rd">;
 /** Value for the destination, which holds `old`. */
-type Alu = (s: number, t: number, i: Instruction, old: number) => number;
+type Alu = (s: number, t: number, i: Operands, old: number) => number;
 /** The exact sum or difference; out of i32 it traps. */
-type Checked = (s: number, t: number, i: Instruction) => number;
-type Multiply = (p: Processor, s: number, t: number, i: Instruction) => void;
-type Condition = (s: number, t: number, i: Instruction) => boolean;
-type Jump = (s: number, pc: number, i: Instruction) => number;
+type Checked = (s: number, t: number, i: Operands) => number;
+type Multiply = (p: Processor, s: number, t: number, i: Operands) => void;
+type Condition = (s: number, t: number, i: Operands) => boolean;
+type Jump = (s: number, pc: number, i: Pick<Instruction, "target">) => number;
 /** Value for rt, given the word that holds the byte `address`. */
 type Load = (word: number, address: number, old: number) => number;
 /** What the word becomes. */
 type Store = (word: number, address: number, t: number) => number;
 
-/** High word of the unsigned 64-bit product, as i32. */
+/** High word of the unsigned 64-bit product, as i32; no sum below passes 2^32. */
 function mulHighU(s: number, t: number): number {
   const s0 = s & 0xffff, s1 = s >>> 16, t0 = t & 0xffff, t1 = t >>> 16;
-  const middle = s1 * t0 + ((s0 * t0) >>> 16);
-  const low = (middle & 0xffff) + s0 * t1;
-  return (s1 * t1 + Math.floor(middle / 0x10000) + Math.floor(low / 0x10000)) |
-    0;
+  const middle = (Math.imul(s1, t0) + (Math.imul(s0, t0) >>> 16)) | 0;
+  const other = (Math.imul(s0, t1) + (middle & 0xffff)) | 0;
+  return (Math.imul(s1, t1) + (middle >>> 16) + (other >>> 16)) | 0;
 }
 
 /** High word of the signed 64-bit product, as i32. */
 function mulHighS(s: number, t: number): number {
-  return (mulHighU(s, t) - (s < 0 ? t : 0) - (t < 0 ? s : 0)) | 0;
+  return (mulHighU(s, t) - ((s >> 31) & t) - ((t >> 31) & s)) | 0;
 }
 
 function addTo(p: Processor, hi: number, lo: number): void {
@@ -63,25 +64,25 @@ const insertAt = (word: number, address: number, value: number, mask: number) =>
 
 const alu = {
   sll: (_, t, i) => t << i.sa,
-  srl: (_, t, i) => t >>> i.sa,
+  srl: (_, t, i) => (t >>> i.sa) | 0,
   rotr: (_, t, i) => (t >>> i.sa) | (t << (32 - i.sa)),
   sra: (_, t, i) => t >> i.sa,
   // JavaScript masks shift counts to 5 bits, as the machine does.
   sllv: (s, t) => t << s,
-  srlv: (s, t) => t >>> s,
+  srlv: (s, t) => (t >>> s) | 0,
   rotrv: (s, t) => (t >>> s) | (t << -s),
   srav: (s, t) => t >> s,
   movz: (s, t, _, old) => t === 0 ? s : old,
   movn: (s, t, _, old) => t !== 0 ? s : old,
-  addu: (s, t) => s + t,
-  subu: (s, t) => s - t,
+  addu: (s, t) => (s + t) | 0,
+  subu: (s, t) => (s - t) | 0,
   and: (s, t) => s & t,
   or: (s, t) => s | t,
   xor: (s, t) => s ^ t,
   nor: (s, t) => ~(s | t),
   slt: (s, t) => s < t ? 1 : 0,
   sltu: (s, t) => s >>> 0 < t >>> 0 ? 1 : 0,
-  addiu: (s, _, i) => s + i.imm,
+  addiu: (s, _, i) => (s + i.imm) | 0,
   slti: (s, _, i) => s < i.imm ? 1 : 0,
   sltiu: (s, _, i) => s >>> 0 < i.imm >>> 0 ? 1 : 0,
   andi: (s, _, i) => s & (i.imm & 0xffff),
@@ -207,8 +208,8 @@ const store = {
     (word & lowBits(shiftOf(address))) | (t << shiftOf(address)),
 } satisfies Record<NameOfKind<"store">, Store>;
 
-/** Every instruction that computes; syscalls and no-ops are all in step.ts. */
-const operations = {
+/** Every instruction that computes, by kind and name; syscalls and no-ops are all in step.ts. */
+export const OPERATIONS = {
   alu,
   checked,
   multiply,
@@ -272,7 +273,7 @@ export function prepare(word: number): PreparedInstruction | null {
   const { name, rd, rt, encoding: { kind, fields } } = instruction;
   const ofKind: Record<string, unknown> = kind === "syscall" || kind === "nop"
     ? {}
-    : operations[kind];
+    : OPERATIONS[kind];
   return {
     encoding: instruction.encoding,
     name,

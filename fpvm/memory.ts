@@ -153,6 +153,12 @@ export class Memory implements MachineMemory {
     return this.#prepareSlowly(pc);
   }
 
+  /** Stands for the code that was decoded so far: the same object while no code changes, also in clones. */
+  get decodedCode(): object {
+    if (this.#code === noCode) this.#code = new Array(CODE_PAGES);
+    return this.#code;
+  }
+
   #prepareSlowly(pc: number): PreparedInstruction | null {
     if (this.#code === noCode) this.#code = new Array(CODE_PAGES);
     const page = this.#code[pc >>> 12] ??= new Array(PAGE_WORDS);
@@ -329,7 +335,8 @@ export class Memory implements MachineMemory {
       const child: MemoryNode = node[side];
       node = child instanceof Graft ? node[side] = child.open() : child;
     }
-    const whole = flatten(split, this.#owner);
+    // Clones may share the node it is attached to: nobody's to write to.
+    const whole = flatten(split, null);
     if (whole !== null) {
       attach(whole);
       this.#remember(address, whole.words);

@@ -117,6 +117,7 @@ export type {
   SubtreeMove,
   WordWrite,
 } from "./effect.ts";
-export { MAX_GRAFT_HEIGHT, run, step, SYSCALL } from "./step.ts";
+export { MAX_GRAFT_HEIGHT, step, SYSCALL } from "./step.ts";
+export { run } from "./run.ts";
 export { runTranslated, setFrameLimit } from "./translate.ts";
 export { buildWitness, stepWitness } from "./witness.ts";

@@ -44,15 +44,6 @@ export function step(state: MachineState): void {
   else execute(state, instruction);
 }
 
-/** Steps until the state stops, at most `maxSteps` times; returns how many steps it took. */
-export function run(state: MachineState, maxSteps: number): number {
-  let steps = 0;
-  for (; steps < maxSteps && state.status === STATUS.running; steps++) {
-    step(state);
-  }
-  return steps;
-}
-
 type Of<Kind> = Extract<PreparedInstruction, { kind: Kind }>;
 
 /** Apart from the others, so that the most frequent kind costs no second call (measured: 1.5 times as fast). */

@@ -8,7 +8,8 @@
 import { ChainLearnError } from "./errors.ts";
 import { CODE_END } from "./memory.ts";
 import { copyProcessor, STATUS, type VmState } from "./state.ts";
-import { run, step } from "./step.ts";
+import { run } from "./run.ts";
+import { step } from "./step.ts";
 import { MAX_BODY } from "./translate_blocks.ts";
 import {
   ENTRY_BITS,

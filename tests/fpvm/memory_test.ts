@@ -95,6 +95,20 @@ Deno.test("Memory: a clone and its origin do not see each other's writes", () =>
   assert(memory.root().toHex() !== before.toHex());
 });
 
+Deno.test("Memory: a clone does not see writes to a page that was in parts when they parted", () => {
+  const store = new MemoryContentStore();
+  const memory = new Memory(store);
+  memory.store32(0x40000080, 9);
+  memory.graft(0x40000000, 2, store.put(new Random(12).bytes(128)));
+  const before = memory.root();
+  const clone = memory.clone();
+  assertEquals(memory.load32(0x40000080), 9);
+  memory.load32(0x40000000);
+  memory.store32(0x40000080, 10);
+  assertEquals(clone.load32(0x40000080), 9);
+  assertEquals(clone.root(), before);
+});
+
 /** A store that counts what it is asked for. */
 class CountingStore implements ContentStore {
   readonly inner = new MemoryContentStore();
