@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import {
   type Calibration,
   type CalibrationDType,
+  type Commitment,
   commitModel,
   type ConversionReport,
   convertOnnx,
@@ -16,8 +17,7 @@ import {
   writeBundle,
 } from "../compiler/mod.ts";
 import { ChainLearnError, disassemble } from "../fpvm/mod.ts";
-import { probeBytes, selfCheck } from "../runtime/mod.ts";
-import { byteLength, type Commitment } from "../compiler/mod.ts";
+import { probeInput, selfCheck } from "../runtime/mod.ts";
 import { withExecutor } from "./bundles.ts";
 import { exists, readFile, readText, stem, writeFile } from "./files.ts";
 import { readNpz } from "./inputs.ts";
@@ -129,20 +129,13 @@ async function convert(
   const beside = path.replace(/\.[^.]+$/, ".calib.npz");
   const calibrationFile = options.calibrate ??
     (await exists(beside) ? beside : undefined);
-  if (calibrationFile === undefined || options.precision === "float") {
-    throw new ChainLearnError(
-      `Cannot convert ${path} to a bundle without calibration data: expected ${beside}, found ${
-        calibrationFile === undefined ? "none" : "float mode asked for"
-      }; float models cannot be disputed in this version`,
-      {
-        hint:
-          `Write sample inputs to ${beside} (NumPy arrays by input name), or run the float model: chainlearn run ${path} --input X`,
-      },
-    );
-  }
+  const isFloat = options.precision === "float" ||
+    (calibrationFile === undefined && options.precision === "auto");
   const { model: converted, report } = convertOnnx(bytes, {
     name: stem(path),
-    calibration: await readCalibrationFile(calibrationFile),
+    ...(isFloat || calibrationFile === undefined
+      ? {}
+      : { calibration: await readCalibrationFile(calibrationFile) }),
     precision: options.precision,
     dims: parseDims(options.dim),
     labels: await labelsFor(path, options.labels),
@@ -154,7 +147,7 @@ async function convert(
   const progress = progressBar("Self-check");
   const check = await withExecutor(model, "cpu", (executor) => {
     const inputs = model.inputs.map((input) =>
-      probeBytes(byteLength(model.slots[input.slot].type))
+      probeInput(model.slots[input.slot].type)
     );
     return selfCheck(commitment, executor, inputs, progress.update);
   }).finally(progress.stop);
@@ -176,7 +169,7 @@ async function convert(
       report,
     });
   }
-  printReport(report);
+  if (!isFloat) printReport(report);
   console.log(`model root  ${toHex(commitment.modelRoot)}`);
   note(
     `Self-check: ${formatCount(check.leaves)} leaves in the machine (${
@@ -189,12 +182,20 @@ async function convert(
     paint.green(
       `Wrote ${output}: ${
         formatBytes(bundle.length)
-      }, ${model.nodes.length} nodes, fixed mode (${report.precision}), ${
+      }, ${model.nodes.length} nodes, ${modeOf(report)}, ${
         formatSeconds(seconds)
       }`,
     ),
   );
+  if (isFloat && options.precision === "auto") {
+    note(
+      `Float mode, because there is no ${beside}: exact, but slower everywhere, most of all in a dispute. Sample inputs in that file give a fixed-point model`,
+    );
+  }
 }
+
+const modeOf = ({ mode, precision }: ConversionReport) =>
+  mode === "float" ? "float mode" : `fixed mode (${precision})`;
 
 /** Fails with exit code 1 where the answer changed in more than the allowed share of samples. */
 function requireAccuracy(report: ConversionReport, maxDrop?: number): void {

@@ -80,7 +80,7 @@ export async function openRunnable(
   return { model };
 }
 
-/** The executor of a device; float models have no programs for the machine. */
+/** The executor of a device; an ONNX file that was not converted has no programs for the machine. */
 export async function executorFor(
   { model, commitment }: Runnable,
   device: RunCommandOptions["device"],
@@ -89,9 +89,9 @@ export async function executorFor(
   if (device !== "vm") return await openExecutor(model, device, threads);
   if (!commitment) {
     throw new ChainLearnError(
-      `Cannot run "${model.name}" in the machine: expected a bundle, found a float model`,
+      `Cannot run "${model.name}" in the machine: expected a bundle, found an ONNX file`,
       {
-        hint: "Convert it with calibration data first",
+        hint: "Convert it first",
       },
     );
   }
@@ -231,9 +231,7 @@ async function execute(
   if (receipt) console.log(`final state  0x${receipt.finalState}`);
   note(
     `${executor.device}, ${formatSeconds(seconds)}${
-      model.mode === "float"
-        ? ", float mode: exact here, not disputable in this version"
-        : ""
+      model.mode === "float" ? ", float mode" : ""
     }`,
   );
 }

@@ -50,4 +50,9 @@ export {
   type NodeInVm,
   nodeInVm,
 } from "./vm.ts";
-export { probeBytes, type SelfCheck, selfCheck } from "./self_check.ts";
+export {
+  probeBytes,
+  probeInput,
+  type SelfCheck,
+  selfCheck,
+} from "./self_check.ts";

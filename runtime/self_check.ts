@@ -17,8 +17,8 @@ import { type Executor, isStopped, resetSlots } from "./executor.ts";
 import { nodeInVm } from "./vm.ts";
 import { weightsTable } from "./weights_table.ts";
 
-/** Operations up to which every leaf is compared: 2 GMAC, two operations each. */
-const WHOLE_MODEL_WORK = 4e9;
+/** Operations up to which every leaf is compared: 2 GMAC, two operations each; floats take 30 times the steps. */
+const WHOLE_MODEL_WORK = { fixed: 4e9, float: 1.3e8 };
 const RANDOM_LEAVES = 64;
 
 /** What was compared. */
@@ -38,6 +38,18 @@ export function probeBytes(length: number, seed = 1): Uint8Array {
     x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
     bytes[i] = x >>> 24;
   }
+  return bytes;
+}
+
+/**
+ * Probe bytes of an input: numbers in [-1, 1) where it holds f32, since among random bits are NaNs, which would spread.
+ */
+export function probeInput(type: TensorType): Uint8Array {
+  const bytes = probeBytes(byteLength(type));
+  if (type.dtype !== "f32") return bytes;
+  const words = new Int32Array(bytes.buffer);
+  const numbers = new Float32Array(bytes.buffer);
+  words.forEach((word, i) => numbers[i] = (word >> 8) / 2 ** 23);
   return bytes;
 }
 
@@ -77,7 +89,7 @@ export async function selfCheck(
   // A program that gives a whole result cannot be run in part.
   const whole = nodes.every((node) => node.whole) ||
     iterations * graph.nodes.reduce((n, { kernel }) => n + work[kernel], 0) <=
-      WHOLE_MODEL_WORK;
+      WHOLE_MODEL_WORK[model.mode];
   const table = weightsTable(model);
   // A node may write a slot that it reads: the machine gets what the slots held before it.
   const before = model.slots.map((slot) =>

@@ -121,10 +121,10 @@ const conversions: Case[] = [
   GlobalAverageHole "/16/GlobalAveragePool": unsupported operator: replace it in the source model, or cut the graph before it`,
   ],
   [
-    "convert lonely.onnx",
+    "convert lonely.onnx -p int8",
     2,
-    `Error: Cannot convert lonely.onnx to a bundle without calibration data: expected lonely.calib.npz, found none; float models cannot be disputed in this version
-Try: Write sample inputs to lonely.calib.npz (NumPy arrays by input name), or run the float model: chainlearn run lonely.onnx --input X`,
+    `Error: Cannot convert "lonely" to int8: expected calibration data, found none
+Try: Put sample inputs into MODEL.calib.npz, or give --calibrate`,
   ],
   [
     "convert few.onnx",
@@ -253,7 +253,7 @@ const executions: Case[] = [
   [
     "run m.onnx --input boot.png --device vm",
     2,
-    'Error: Cannot run "m" in the machine: expected a bundle, found a float model\nTry: Convert it with calibration data first',
+    'Error: Cannot run "m" in the machine: expected a bundle, found an ONNX file\nTry: Convert it first',
   ],
   [
     "run m.clm --input boot.png --dump node=99",
