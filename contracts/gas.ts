@@ -1,9 +1,10 @@
 /**
- * What one step of the machine costs as a whole transaction: calldata, execution and the base fee of 21,000 gas.
+ * What one call of a contract costs as a whole transaction: calldata, execution and the base fee of 21,000 gas.
  *
  * It sends real transactions to a local chain; the figures in docs and benchmarks come from here.
  */
 import {
+  type Abi,
   createPublicClient,
   createWalletClient,
   type Hex,
@@ -52,6 +53,35 @@ export async function deployLocally(
   return contractAddress;
 }
 
+/** A call of one contract. */
+export interface MeasuredCall {
+  readonly address: Hex;
+  readonly abi: Abi;
+  readonly functionName: string;
+  readonly args: readonly unknown[];
+}
+
+/** Gas of a transaction that only makes this call. Throws a {@linkcode ChainLearnError} when it reverts. */
+export async function gasOfCall(
+  rpcUrl: string,
+  call: MeasuredCall,
+): Promise<number> {
+  const hash = await walletOf(rpcUrl).writeContract({
+    ...call,
+    // Set, so that no second execution estimates it.
+    gas: 25_000_000n,
+  });
+  const { status, gasUsed } = await clientOf(rpcUrl)
+    .waitForTransactionReceipt({ hash });
+  if (status !== "success") {
+    throw new ChainLearnError(
+      `Cannot measure ${call.functionName}: expected the transaction to succeed, found a revert`,
+      { exitCode: 1 },
+    );
+  }
+  return Number(gasUsed);
+}
+
 /**
  * Gas of a transaction that only calls `step(witness)` of the machine at `address`.
  * Throws a {@linkcode ChainLearnError} when it reverts.
@@ -61,21 +91,10 @@ export async function gasOfStep(
   address: Hex,
   witness: Uint8Array,
 ): Promise<number> {
-  const hash = await walletOf(rpcUrl).writeContract({
+  return await gasOfCall(rpcUrl, {
     address,
     abi: artifact("StepVm").abi,
     functionName: "step",
     args: [`0x${witness.toHex()}`],
-    // Set, so that no second execution estimates it.
-    gas: 1_000_000n,
   });
-  const { status, gasUsed } = await clientOf(rpcUrl)
-    .waitForTransactionReceipt({ hash });
-  if (status !== "success") {
-    throw new ChainLearnError(
-      "Cannot measure a step: expected the transaction to succeed, found a revert",
-      { exitCode: 1 },
-    );
-  }
-  return Number(gasUsed);
 }

@@ -24,6 +24,7 @@ export {
 } from "./artifacts.ts";
 export { gameAbi } from "./game_abi.ts";
 export { deployLocally, gasOfStep } from "./gas.ts";
+export { gasOfMatmul, matmulOnChain } from "./gas_matmul.ts";
 export {
   type AnswerMove,
   type ArbitrateMove,

@@ -3,7 +3,8 @@
  *
  *     deno run -A tools/build_contracts.ts [Name...]
  *
- * With names, only these contracts are compiled and written, and the others' artifacts stay as they are.
+ * With names, only these contracts are compiled and written, and the others' artifacts stay as they are. Without, so are
+ * those of `contracts/bench`, which measurements deploy: their artifacts lie beside them.
  */
 import {
   type Artifact,
@@ -17,6 +18,16 @@ import {
 import { ChainLearnError } from "../fpvm/errors.ts";
 
 const folder = new URL("../contracts/artifacts/", import.meta.url);
+const benchFolder = new URL("../contracts/bench/", import.meta.url);
+
+async function write(folder: URL, artifact: Artifact): Promise<void> {
+  const { contractName, deployedBytes } = artifact;
+  await Deno.writeTextFile(
+    new URL(`${contractName}.json`, folder),
+    artifactJson(artifact),
+  );
+  console.log(`${contractName.padEnd(24)} ${deployedBytes} bytes`);
+}
 
 async function main(names: string[]): Promise<void> {
   const sources = await readSources();
@@ -31,13 +42,10 @@ async function main(names: string[]): Promise<void> {
       }
       return found;
     });
-  for (const artifact of built) {
-    const { contractName, deployedBytes } = artifact;
-    await Deno.writeTextFile(
-      new URL(`${contractName}.json`, folder),
-      artifactJson(artifact),
-    );
-    console.log(`${contractName.padEnd(24)} ${deployedBytes} bytes`);
+  for (const artifact of built) await write(folder, artifact);
+  if (names.length === 0) {
+    const bench = compileAll(await readSources(benchFolder));
+    for (const artifact of bench) await write(benchFolder, artifact);
   }
   const kept: string[] = [];
   for await (const entry of Deno.readDir(folder)) {

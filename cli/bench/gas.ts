@@ -16,6 +16,7 @@ import {
 import { Execution, LeafTrace, type PlayedDispute } from "../../dispute/mod.ts";
 import { createCpuExecutor } from "../../runtime/mod.ts";
 import { playFaults } from "./arena.ts";
+import { measureOnchain } from "./gas_onchain.ts";
 import { witnessesOf } from "./gas_steps.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
@@ -64,9 +65,8 @@ function measureMoves(games: readonly PlayedDispute[]): Measures {
   };
 }
 
-export async function measure(
-  { models, seed, say }: BenchContext,
-): Promise<Measures> {
+export async function measure(context: BenchContext): Promise<Measures> {
+  const { models, seed, say } = context;
   const commitment = await fixedModel(models, "fashion_cnn");
   const cases = await shippedInputs(models, commitment, 4);
   const steps = await measureSteps(commitment, cases[0]);
@@ -76,6 +76,7 @@ export async function measure(
   return {
     ...steps,
     ...measureMoves(games),
+    ...await measureOnchain(context),
     "contracts.largestBytes": largest(
       artifactNames.map((name) => artifact(name).deployedBytes),
     ),
