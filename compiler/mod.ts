@@ -174,7 +174,16 @@ export type {
 } from "./model/model.ts";
 
 // Targets.
-export { compileWasm, type WasmKernel, type WasmTarget } from "./wasm/mod.ts";
+export {
+  compileWasm,
+  type Dot,
+  fitsSevenBits,
+  type MatrixSchedule,
+  type Pack,
+  packConstant,
+  type WasmKernel,
+  type WasmTarget,
+} from "./wasm/mod.ts";
 export {
   emitLeafProgram,
   emitModelProgram,

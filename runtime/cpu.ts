@@ -5,33 +5,27 @@
  * joined through a control block (measured: 2.4 us by Atomics.wait, 40 us by messages). How the work is
  * cut never changes a byte. The memory is 32-bit: models above 4 GiB need another device.
  */
-import {
-  byteLength,
-  compileWasm,
-  type Model,
-  verifyKernel,
-  type WasmKernel,
-} from "../compiler/mod.ts";
+import { byteLength, type Model } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
+import { CONTROL, MemoryPlan } from "./cpu_memory.ts";
+import { type Assignment, compilePrograms } from "./cpu_programs.ts";
 import { type Device, type Executor, executorOf } from "./executor.ts";
 import { executorOfBody } from "./single_phase.ts";
-import { weightsTable } from "./weights_table.ts";
 import { type Job, workerMain, type WorkerStart } from "./worker.ts";
 
 export interface CpuOptions {
   /** Threads that compute, this one included; default 1. */
   readonly threads?: number;
+  /** Use the plain dot product alone, whatever a probe says; default false. */
+  readonly plain?: boolean;
 }
 
-/** Bytes before the first tensor: no address is 0, and the control block lies here. */
-const HEAD = 1024;
-const CONTROL = 256;
 const PAGE = 65536;
 const MAX_PAGES = 65536;
 /** Operations below which a node is not worth cutting, nor waking threads for. */
 const FORK_WORK = 200_000;
-/** Parts per node: enough that V8 leaves its baseline code in the middle of a long first node. */
-const PARTS = 16;
+/** Parts of a node for each thread: who is held up by other work on the machine takes fewer. */
+const PARTS = 4;
 
 /** Compiles a model's kernels and starts its threads. */
 export async function createCpuExecutor(
@@ -41,13 +35,15 @@ export async function createCpuExecutor(
   if (model.body) {
     return executorOfBody(model, await createCpuExecutor(model.body, options));
   }
-  const { threads = 1 } = options;
+  const { threads = 1, plain } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
     throw new ChainLearnError(
       `Cannot run "${model.name}": expected 1 to 256 threads, found ${threads}`,
     );
   }
-  const cpu = new Cpu(model, threads);
+  const shared = threads > 1;
+  const assignments = await compilePrograms(model, { shared, plain });
+  const cpu = new Cpu(model, assignments, threads);
   await cpu.startWorkers();
   return executorOf(model, cpu);
 }
@@ -63,26 +59,26 @@ class Cpu implements Device {
   readonly #memory: WebAssembly.Memory;
   readonly #bytes: Uint8Array;
   readonly #control: Int32Array;
+  readonly #plan: MemoryPlan;
   readonly #modules: WebAssembly.Module[] = [];
   readonly #runs: ((...args: number[]) => void)[] = [];
-  /** Operations of a kernel's whole result. */
-  readonly #work: number[] = [];
   readonly #jobs: Job[] = [];
   readonly #copies: Copy[][] = [];
   readonly #forked: boolean[] = [];
   #workers: Worker[] = [];
 
-  constructor(model: Model, threads: number) {
+  constructor(
+    model: Model,
+    assignments: readonly Assignment[],
+    threads: number,
+  ) {
     this.#model = model;
     this.#threads = threads;
-    const plan = new MemoryPlan(model);
+    const plan = this.#plan = new MemoryPlan(model, assignments, threads);
     this.#memory = newMemory(model, plan.end, threads > 1);
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#control = new Int32Array(this.#memory.buffer, CONTROL, 16);
-    model.constants.forEach((constant, i) =>
-      this.#bytes.set(constant.bytes, plan.constants[i])
-    );
-    if (plan.table > 0) this.#bytes.set(weightsTable(model)(), plan.table);
+    plan.fill(this.#bytes);
     this.slots = model.slots.map((slot, i) =>
       new Uint8Array(
         this.#memory.buffer,
@@ -90,59 +86,46 @@ class Cpu implements Device {
         byteLength(slot.type),
       )
     );
-    const kernels = this.#compile();
-    for (let node = 0; node < model.nodes.length; node++) {
-      this.#prepare(node, kernels, plan);
-    }
-  }
-
-  /** Compiles kernels that the verifier accepts: a load out of range would read other tensors. */
-  #compile(): WasmKernel[] {
-    return this.#model.kernels.map((kernel) => {
-      this.#work.push(verifyKernel(kernel).work.total);
-      const compiled = compileWasm(kernel, { shared: this.#threads > 1 });
-      const module = new WebAssembly.Module(compiled.module);
-      const imports = { env: { memory: this.#memory } };
+    const imports = { env: { memory: this.#memory } };
+    for (const { program: { number, module } } of assignments) {
+      if (this.#modules[number]) continue;
       const { run } = new WebAssembly.Instance(module, imports).exports;
-      this.#modules.push(module);
-      this.#runs.push(run as (...args: number[]) => void);
-      return compiled;
-    });
+      this.#modules[number] = module;
+      this.#runs[number] = run as (...args: number[]) => void;
+    }
+    assignments.forEach((_, node) => this.#prepare(node, assignments[node]));
   }
 
   /** Decides a node's addresses and what must be copied first. */
-  #prepare(
-    index: number,
-    kernels: readonly WasmKernel[],
-    plan: MemoryPlan,
-  ): void {
+  #prepare(index: number, { program, work }: Assignment): void {
+    const plan = this.#plan;
     const node = this.#model.nodes[index];
     const kernel = this.#model.kernels[node.kernel];
-    const { units, grain, inPlace } = kernels[node.kernel];
+    const { units, grain, inPlace } = program.kernel;
     const result = plan.slots[node.result];
     const length = this.slots[node.result].length;
     const copies: Copy[] = [];
-    const addresses = node.operands.map((ref, i) => {
-      const at = plan.addressOf(ref);
+    const addresses = node.operands.map((_, i) => {
+      const at = plan.addressOf(index, i);
       // A node that reads the slot it writes reads the old tensor: from a copy, unless it may not notice.
       if (at !== result || i === inPlace) return at;
       if (copies.length === 0) copies.push([result, plan.scratch, length]);
       return plan.scratch;
     });
     if (kernel.update) {
-      const old = plan.addressOf(node.operands[kernel.update.operand]);
+      const old = plan.addressOf(index, kernel.update.operand);
       if (old !== result) copies.push([old, result, length]);
     }
-    const long = this.#work[node.kernel] >= FORK_WORK;
-    const parts = long ? PARTS * this.#threads : 1;
+    const isForked = this.#threads > 1 && work >= FORK_WORK && units > grain;
+    const parts = isForked ? PARTS * this.#threads : 1;
     this.#jobs.push({
-      kernel: node.kernel,
+      kernel: program.number,
       addresses: [...addresses, result],
       units,
       part: Math.max(1, Math.ceil(units / parts / grain)) * grain,
     });
     this.#copies.push(copies);
-    this.#forked.push(long && this.#threads > 1 && units > grain);
+    this.#forked.push(isForked);
   }
 
   async startWorkers(): Promise<void> {
@@ -150,14 +133,15 @@ class Cpu implements Device {
     const url = URL.createObjectURL(
       new Blob([text], { type: "text/javascript" }),
     );
-    const start: WorkerStart = {
-      memory: this.#memory,
-      control: CONTROL,
-      modules: this.#modules,
-      jobs: this.#jobs,
-    };
     try {
-      const ready = Array.from({ length: this.#threads - 1 }, () => {
+      const ready = Array.from({ length: this.#threads - 1 }, (_, i) => {
+        const start: WorkerStart = {
+          memory: this.#memory,
+          control: CONTROL,
+          modules: this.#modules,
+          jobs: this.#jobs,
+          scratch: this.#plan.threads[i + 1],
+        };
         const worker = new Worker(url, { type: "module" });
         this.#workers.push(worker);
         return new Promise<void>((resolve, reject) => {
@@ -189,17 +173,16 @@ class Cpu implements Device {
     }
     if (this.#forked[node]) this.#fork(node, iteration);
     else {
-      const { kernel, addresses, units, part } = this.#jobs[node];
-      for (let begin = 0; begin < units; begin += part) {
-        const end = Math.min(units, begin + part);
-        this.#runs[kernel](...addresses, iteration, begin, end);
-      }
+      const { kernel, addresses, units } = this.#jobs[node];
+      const [own] = this.#plan.threads;
+      this.#runs[kernel](...addresses, iteration, 0, units, own);
     }
   }
 
   #fork(node: number, iteration: number): void {
     const words = this.#control;
     const { kernel, addresses, units, part } = this.#jobs[node];
+    const [own] = this.#plan.threads;
     words[1] = node;
     words[2] = iteration;
     Atomics.store(words, 3, 0);
@@ -210,7 +193,7 @@ class Cpu implements Device {
       const begin = Atomics.add(words, 3, 1) * part;
       if (begin >= units) break;
       const end = Math.min(units, begin + part);
-      this.#runs[kernel](...addresses, iteration, begin, end);
+      this.#runs[kernel](...addresses, iteration, begin, end, own);
     }
     // The others finish within one part's time, and a page's main thread may not sleep.
     while (Atomics.load(words, 4) !== 0);
@@ -231,47 +214,6 @@ class Cpu implements Device {
     Atomics.notify(this.#control, 0);
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
-  }
-}
-
-/** Where tensors lie: constants, slots, the weights table, and room for one copy of a slot. */
-class MemoryPlan {
-  readonly constants: readonly number[];
-  readonly slots: readonly number[];
-  readonly table: number;
-  readonly scratch: number;
-  readonly end: number;
-
-  constructor(model: Model) {
-    let at = HEAD;
-    const place = (bytes: number) => {
-      const address = at;
-      at += Math.ceil((bytes + 16) / 64) * 64;
-      return address;
-    };
-    this.constants = model.constants.map((c) => place(c.bytes.length));
-    const lengths = model.slots.map((slot) => byteLength(slot.type));
-    this.slots = lengths.map(place);
-    const wantsTable = model.nodes.some((node) =>
-      node.operands.some((ref) => ref.kind === "weights_table")
-    );
-    this.table = wantsTable ? place(32 * model.constants.length) : 0;
-    const wantsScratch = model.nodes.filter((node) =>
-      node.operands.some((ref) =>
-        ref.kind === "slot" && ref.index === node.result
-      )
-    );
-    this.scratch = place(
-      Math.max(0, ...wantsScratch.map((node) => lengths[node.result])),
-    );
-    this.end = at;
-  }
-
-  addressOf(ref: Model["nodes"][number]["operands"][number]): number {
-    if (ref.kind === "weights_table") return this.table;
-    return ref.kind === "slot"
-      ? this.slots[ref.index]
-      : this.constants[ref.index];
   }
 }
 

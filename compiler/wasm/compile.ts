@@ -2,8 +2,8 @@
  * The WebAssembly target: a kernel becomes a module with one function that computes a part of the result.
  *
  * The module imports `env.memory` and exports `run(operand addresses ..., result address, iteration,
- * begin, end)`. The work is cut along one axis of the result; `begin` and `end` are indices along it, so
- * that threads share a node. Only what the kernel's body, extents and update say is computed; an update
+ * begin, end, scratch)`. The work is cut into units, [begin, end) of which are computed, so that threads
+ * share a node; `scratch` is the address of memory of the thread's own. Only what the kernel's body, extents and update say is computed; an update
  * kernel expects the old tensor at the result address. Addresses are multiples of 16, never 0, and 16
  * bytes behind every operand may be read, whatever they hold.
  */
@@ -15,6 +15,8 @@ import { type EmitContext, Emitter } from "./emitter.ts";
 import { flatten } from "./flatten.ts";
 import { LaneFacts } from "./lane_facts.ts";
 import { emitLaneNest, planLanes } from "./lane_nest.ts";
+import { emitMatrixNest, scratchBytes } from "./matrix_nest.ts";
+import { type MatrixSchedule, type Pack, planMatrix } from "./matrix_plan.ts";
 import { flattenKernel, Nest } from "./nest.ts";
 import { emitScalarNest, scalarCut, TILE } from "./scalar_nest.ts";
 import { Storage } from "./storage.ts";
@@ -26,6 +28,10 @@ export interface WasmKernel {
   readonly units: number;
   /** Parts of a multiple of so many units lose no time. */
   readonly grain: number;
+  /** Bytes of memory that each thread wants for itself; see `run`'s last parameter. */
+  readonly scratch: number;
+  /** How the one operand that `run` wants packed is packed; its address is then that of the packed bytes. */
+  readonly pack?: Pack;
   /** Operand that an update may share its memory with; absent where the old tensor must be kept. */
   readonly inPlace?: number;
 }
@@ -36,6 +42,10 @@ export interface WasmTarget {
   readonly shared?: boolean;
   /** Most pages of 64 KiB; default 65536. */
   readonly maxPages?: number;
+  /** Operands that are constants: one of them may be wanted packed; default none. */
+  readonly constants?: readonly number[];
+  /** What of a schedule is not left to the compiler. */
+  readonly schedule?: Partial<MatrixSchedule>;
 }
 
 /** Compiles a kernel that `verifyKernel` has accepted. */
@@ -59,7 +69,7 @@ export function compileWasm(
   for (const fn of kernel.functions) {
     functions.set(fn.name, emitFunction(module, complete, fn));
   }
-  const way = emitRun(module, complete);
+  const way = emitRun(module, complete, target);
   return {
     module: module.encode(),
     ...way,
@@ -73,17 +83,25 @@ export function compileWasm(
 function emitRun(
   module: WasmModule,
   context: EmitContext,
-): { units: number; grain: number } {
+  { constants = [], schedule = {} }: WasmTarget,
+): Pick<WasmKernel, "units" | "grain" | "scratch" | "pack"> {
   const { kernel } = context;
   const { shape } = kernel.result;
   const whole = flattenKernel(kernel);
   const contractions = new Contractions(kernel, whole.flat.dependences);
   const facts = new LaneFacts(kernel, whole.body);
+  const matrix = planMatrix(kernel, facts, whole.body, constants, schedule);
+  if (matrix) {
+    emitMatrixNest(new Nest(module, context, whole, -1), facts, matrix);
+    const { units, pack } = matrix;
+    return { units, grain: 1, scratch: scratchBytes(matrix), pack };
+  }
   const lanes = planLanes(kernel, facts, whole.body, contractions);
   if (lanes) {
     const nest = new Nest(module, context, whole, lanes.cut);
     if (elementCount(shape) > 0) emitLaneNest(nest, facts, lanes);
-    return lanes;
+    const { units, grain } = lanes;
+    return { units, grain, scratch: 0 };
   }
   const cut = scalarCut(shape);
   const tile = cut < 0 ? undefined : contractions.tileable(whole.body);
@@ -91,6 +109,7 @@ function emitRun(
   if (elementCount(shape) > 0) emitScalarNest(nest, contractions, tile);
   return {
     units: cut < 0 ? 1 : shape[cut],
+    scratch: 0,
     grain: tile && cut === shape.length - 1 ? TILE : 1,
   };
 }

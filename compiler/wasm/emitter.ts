@@ -22,7 +22,7 @@ import {
   typeOf,
 } from "../ir.ts";
 import { mapParts } from "../kernel/parts.ts";
-import { type FlatBody } from "./flatten.ts";
+import type { FlatBody } from "./flatten.ts";
 import {
   leavesAnyNan,
   readsNanBits,

@@ -69,8 +69,13 @@ export function assumptionsOf(facts: LaneFacts, body: Expr): Assumption[] {
   return found;
 }
 
-/** Whether lanes can do a body: integers alone, ranges and conditions of sums shared by all neighbours. */
-export function supportsLanes(facts: LaneFacts, body: Expr): boolean {
+/** Whether lanes can do a body: integers alone, ranges and conditions of sums shared by all neighbours.
+ * What is `given` is not looked into. */
+export function supportsLanes(
+  facts: LaneFacts,
+  body: Expr,
+  given?: Expr,
+): boolean {
   const { operands, functions } = facts.kernel;
   const type = (expr: Expr): boolean => {
     switch (expr.kind) {
@@ -89,6 +94,7 @@ export function supportsLanes(facts: LaneFacts, body: Expr): boolean {
     }
   };
   const visit = (expr: Expr, inLoop: boolean): boolean => {
+    if (expr === given) return true;
     if (!type(expr)) return false;
     if (!facts.isVarying(expr)) return true;
     switch (expr.kind) {
@@ -163,6 +169,8 @@ export class LaneEmitter {
     readonly emitter: Emitter,
     readonly facts: LaneFacts,
     readonly groups: number,
+    /** What `keep` will bring. */
+    readonly given?: Expr,
   ) {
     this.#code = emitter.code;
     this.#memo = copyMemo({
@@ -189,6 +197,7 @@ export class LaneEmitter {
 
   /** Computes what depends on the innermost axis alone, so that rows share it. */
   hoistColumns(expr: Expr): void {
+    if (expr === this.given) return;
     if (!this.facts.isVarying(expr) || expr.kind === "axis") return;
     if (expr.kind === "var" || expr.kind === "const") return;
     if (this.#memo.lanes[0].has(expr)) return;

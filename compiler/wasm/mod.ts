@@ -33,3 +33,10 @@
  * @module
  */
 export { compileWasm, type WasmKernel, type WasmTarget } from "./compile.ts";
+export {
+  type Dot,
+  fitsSevenBits,
+  type MatrixSchedule,
+  type Pack,
+  packConstant,
+} from "./matrix_plan.ts";

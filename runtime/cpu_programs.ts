@@ -1,0 +1,103 @@
+/**
+ * Which WebAssembly each node runs: one program for each kernel and way of using its constants.
+ *
+ * The relaxed dot product is taken where the machine is faster with it (see `cpu_probe.ts`); by which
+ * operand it is exact is decided by a scan of the bytes that will run. The choice never changes a byte.
+ */
+import {
+  compileWasm,
+  type Dot,
+  fitsSevenBits,
+  type Kernel,
+  type Model,
+  type Node,
+  verifyKernel,
+  type WasmKernel,
+} from "../compiler/mod.ts";
+import { isRelaxedFaster } from "./cpu_probe.ts";
+import { compileOptimized } from "./wasm_tier.ts";
+
+/** A compiled kernel. */
+export interface Program {
+  /** Its place in the list of programs. */
+  readonly number: number;
+  readonly kernel: WasmKernel;
+  readonly module: WebAssembly.Module;
+}
+
+/** What a node runs. */
+export interface Assignment {
+  readonly program: Program;
+  /** Operations of the kernel's whole result. */
+  readonly work: number;
+}
+
+export interface ProgramOptions {
+  /** Whether the memory is shared. */
+  readonly shared: boolean;
+  /** Products by pairs alone, whatever the machine is faster with. */
+  readonly plain?: boolean;
+}
+
+/** Compiles what the nodes need; kernels are verified: a load out of range would read other tensors. */
+export async function compilePrograms(
+  model: Model,
+  { shared, plain }: ProgramOptions,
+): Promise<Assignment[]> {
+  const relaxed = !plain && model.kernels.some(mayRelax) &&
+    await isRelaxedFaster();
+  const work = model.kernels.map((k) => verifyKernel(k).work.total);
+  const sevenBits = new Map<number, boolean>();
+  const compiled = new Map<string, Promise<Program>>();
+  let number = 0;
+  const assignments = model.nodes.map(async (node) => {
+    const kernel = model.kernels[node.kernel];
+    const constants = node.operands.flatMap((ref, i) =>
+      ref.kind === "weight" ? [i] : []
+    );
+    const dot = relaxed ? relaxedDot(model, node, sevenBits) : "plain";
+    const key = `${node.kernel} ${constants} ${dot}`;
+    if (!compiled.has(key)) {
+      const target = { shared, constants, schedule: { dot } };
+      compiled.set(key, compile(kernel, target, number++));
+    }
+    const program = await compiled.get(key)!;
+    return { program, work: work[node.kernel] };
+  });
+  return await Promise.all(assignments);
+}
+
+async function compile(
+  kernel: Kernel,
+  target: Parameters<typeof compileWasm>[1],
+  number: number,
+): Promise<Program> {
+  const compiled = compileWasm(kernel, target);
+  return {
+    number,
+    kernel: compiled,
+    module: await compileOptimized(compiled.module),
+  };
+}
+
+/** Whether a kernel could have products of i8 at all. */
+function mayRelax({ operands }: Kernel): boolean {
+  return operands.filter((o) => o.dtype === "i8").length >= 2;
+}
+
+/** By which operand the relaxed dot product is exact for a node. */
+function relaxedDot(
+  model: Model,
+  node: Node,
+  sevenBits: Map<number, boolean>,
+): Dot {
+  const fits = node.operands.every((ref) => {
+    if (ref.kind !== "weight") return true;
+    const { type, bytes } = model.constants[ref.index];
+    if (type.dtype !== "i8") return true;
+    const known = sevenBits.get(ref.index) ?? fitsSevenBits(bytes);
+    sevenBits.set(ref.index, known);
+    return known;
+  });
+  return fits ? "relaxed_constant" : "relaxed_computed";
+}
