@@ -90,6 +90,8 @@ export interface ConvolutionShape {
    * the valid window.
    */
   readonly padding?: "outside" | "inside" | "window";
+  /** Shifts are known to lie in 33..48, as lowering writes them for most layers. */
+  readonly shiftsKnown?: boolean;
 }
 
 /** A convolution with per-channel requantization. */
@@ -174,7 +176,9 @@ export function convolution(shape: ConvolutionShape): Kernel {
     body: b.requantize(
       b.add(acc, b.load(bias, channel)),
       b.load(factor, channel, 0),
-      b.load(factor, channel, 1),
+      shape.shiftsKnown
+        ? b.add(b.and(b.load(factor, channel, 1), 15), 33)
+        : b.load(factor, channel, 1),
       -4,
       -128,
       127,
