@@ -105,8 +105,7 @@ export function structureOf(graph: FlowGraph): Structure {
       edgesBack(b) > edgesBack(a) ? b : a
     );
     const others = entered.filter((block) => block !== header);
-    // The header is reached too by the number that stands for it in an outer loop.
-    if (others.length > 0) entered.forEach((block) => needsId.add(block));
+    others.forEach((block) => needsId.add(block));
     headers.add(header);
     const rest = blocks.filter((block) => block !== header);
     return { header, blocks, others, parts: sequence([header, ...rest]) };
