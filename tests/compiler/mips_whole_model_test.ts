@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   add,
   and,
@@ -14,6 +14,7 @@ import {
   verifyKernel,
 } from "../../compiler/mod.ts";
 import {
+  ChainLearnError,
   composeInitialState,
   type ContentStore,
   REGIONS,
@@ -22,6 +23,8 @@ import {
   tensorRoot,
   treeHeight,
 } from "../../fpvm/mod.ts";
+import { planMemory } from "../../compiler/mips/whole_memory.ts";
+import { onePass } from "../runtime/phases.ts";
 import { Random } from "../random.ts";
 
 const LANES = 64;
@@ -141,4 +144,69 @@ Deno.test("emitModelProgram: a program walks through constants larger than the m
   assertEquals(found, expected);
   const grown = Deno.memoryUsage().rss - before;
   assert(grown < 512 * 2 ** 20, `memory grew by ${grown} bytes`);
+});
+
+/** A chain of so many values of so many bytes, each node reading the one before and `also` the first. */
+function longChain(nodes: number, bytes: number, also = false): Model {
+  const model = chain();
+  const type: TensorType = { dtype: "u8", shape: [bytes] };
+  const slot = (index: number) => ({ kind: "slot", index } as const);
+  return {
+    ...model,
+    slots: Array.from({ length: nodes + 2 }, (_, i) => ({
+      name: `s${i}`,
+      type: i < 2 ? vector : type,
+    })),
+    nodes: Array.from({ length: nodes }, (_, i) => ({
+      ...model.nodes[0],
+      operands: [slot(i + 1), ...(also ? [slot(2)] : [])],
+      result: i + 2,
+    })),
+  };
+}
+
+/** Throws where two tensors that a node touches share memory. */
+function checkPlan(body: Model): void {
+  const { slots, table } = planMemory(body);
+  for (const { operands, result } of body.nodes) {
+    const touched = new Set([
+      result,
+      ...operands.flatMap((o) => o.kind === "slot" ? [o.index] : []),
+    ]);
+    const places = [...touched].map((slot) => ({
+      begin: slots[slot],
+      end: slots[slot] + byteLength(body.slots[slot].type),
+    })).concat({ begin: table, end: table + 32 * body.constants.length })
+      .sort((a, b) => a.begin - b.begin);
+    for (let i = 1; i < places.length; i++) {
+      assert(places[i - 1].end <= places[i].begin, `${slots}`);
+    }
+  }
+}
+
+Deno.test("planMemory: gives room from first to last use, so that long chains fit, and refuses what does not", () => {
+  checkPlan(onePass(1).body!);
+  checkPlan(chain());
+  const mebibyte = 2 ** 20;
+  checkPlan(longChain(64, 100 * mebibyte));
+  checkPlan(longChain(64, 100 * mebibyte, true));
+  assertThrows(
+    () => planMemory(longChain(64, 700 * mebibyte)),
+    ChainLearnError,
+    "expected room for all activations",
+  );
+});
+
+Deno.test("planMemory: a slot that is read before it is written shares its memory with nothing", () => {
+  const model = longChain(6, 1000);
+  const nodes = [...model.nodes];
+  nodes[5] = {
+    ...nodes[5],
+    operands: [...nodes[5].operands, { kind: "slot", index: 8 }],
+  };
+  const slots = [...model.slots, { name: "zero", type: vector }];
+  const { slots: at } = planMemory({ ...model, nodes, slots });
+  const zero = at[8];
+  const others = at.slice(0, 8);
+  assert(others.every((begin) => begin >= zero + 256 || begin + 1000 <= zero));
 });
