@@ -143,7 +143,7 @@ export interface StepCount {
 }
 
 /** Longest region: what is left to `step` before a stop. */
-const MAX_REGION = 256;
+const MAX_REGION = 96;
 
 /**
  * Regions of blocks in which steps are counted once, at the way out: trees of blocks that only their parent in

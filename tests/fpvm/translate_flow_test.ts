@@ -195,7 +195,7 @@ Deno.test("runTranslated: an access traps that no alignment of the register make
           code: [...touch, ...code],
           registers: { 16: base },
         });
-        check(both, [30], `touched ${first} ${second} ${base % 4} ${imm}`);
+        check(both, [500], `touched ${first} ${second} ${base % 4} ${imm}`);
       }
     }
   }
