@@ -122,6 +122,12 @@ const COMMUTATIVE: ReadonlySet<WordOp> = new Set<WordOp>([
   "mulh_u",
 ]);
 
+const SHIFTS: ReadonlySet<WordOp> = new Set<WordOp>([
+  "i32.shl",
+  "i32.shr_s",
+  "i32.shr_u",
+]);
+
 function evaluate(op: WordOp, values: readonly number[]): number {
   if (op === "mulh_s" || op === "mulh_u") {
     const wide = ops[op === "mulh_s" ? "i32.mul_wide_s" : "i32.mul_wide_u"]
@@ -145,7 +151,7 @@ export function foldOp(
   if (COMMUTATIVE.has(op) && values[0] !== undefined) {
     return graph.op(op, args[1], args[0]);
   }
-  if (/^i32\.sh[lr]/.test(op)) {
+  if (SHIFTS.has(op)) {
     if (values[0] === 0) return args[0];
     const count = foldCount(graph, args[1]);
     if (count !== undefined) return graph.op(op, args[0], count);

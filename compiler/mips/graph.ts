@@ -86,6 +86,9 @@ export class Graph {
   /** Signed interval that each node's value is known to lie in. */
   readonly intervals: Interval[] = [];
   readonly #known = new Map<string, Id>();
+  readonly #constants = new Map<number, Id>();
+  /** What operations came to, folded or not, by their arguments. */
+  readonly #operations = new Map<WordOp, Map<number | string, Id>>();
   #current: number;
 
   /** `axes`: sizes of the result's axes; the index of the block's axis is a multiple of the block's size. */
@@ -106,7 +109,12 @@ export class Graph {
 
   constant(value: number): Id {
     value |= 0;
-    return this.#intern(`c${value}`, { kind: "const", value }, ROOT);
+    let id = this.#constants.get(value);
+    if (id === undefined) {
+      id = this.#add({ kind: "const", value }, ROOT);
+      this.#constants.set(value, id);
+    }
+    return id;
   }
 
   constantOf(id: Id): number | undefined {
@@ -124,18 +132,23 @@ export class Graph {
   }
 
   op(op: WordOp, ...args: Id[]): Id {
-    const folded = foldOp(this, op, args);
-    return folded ?? this.rawOp(op, args);
+    const known = this.#operations.get(op) ?? new Map<number | string, Id>();
+    this.#operations.set(op, known);
+    // Numbers as keys where they are exact: most operations are asked for many times by unrolled code.
+    const key = args.length <= 2 && args[0] < 2 ** 26
+      ? args[0] * 2 ** 26 + (args[1] ?? 0)
+      : args.join(" ");
+    let id = known.get(key);
+    if (id === undefined) {
+      id = foldOp(this, op, args) ?? this.#operation(op, args);
+      known.set(key, id);
+    }
+    return id;
   }
 
-  /** The operation as it stands; `fold.ts` calls it when nothing is left to simplify. */
-  rawOp(op: WordOp, args: readonly Id[]): Id {
+  #operation(op: WordOp, args: readonly Id[]): Id {
     const scope = this.#deepest(args.map((a) => this.scopeOf[a]));
-    return this.#intern(
-      `${op} ${args.join(" ")}`,
-      { kind: "op", op, args },
-      scope,
-    );
+    return this.#add({ kind: "op", op, args }, scope);
   }
 
   load(name: LoadName, at: Linear): Id {
