@@ -14,6 +14,7 @@ import { Contractions } from "./contraction.ts";
 import { type EmitContext, Emitter } from "./emitter.ts";
 import { flatten } from "./flatten.ts";
 import { LaneFacts } from "./lane_facts.ts";
+import { layOutForLanes } from "./channel_layout.ts";
 import { emitLaneNest, planLanes } from "./lane_nest.ts";
 import { emitMatrixNest, scratchBytes } from "./matrix_nest.ts";
 import { type MatrixSchedule, type Pack, planMatrix } from "./matrix_plan.ts";
@@ -89,20 +90,15 @@ function emitRun(
   const { shape } = kernel.result;
   const whole = flattenKernel(kernel);
   const contractions = new Contractions(kernel, whole.flat.dependences);
-  const facts = new LaneFacts(kernel, whole.body);
+  const facts = new LaneFacts(kernel, whole.body, true);
   const matrix = planMatrix(kernel, facts, whole.body, constants, schedule);
   if (matrix) {
     emitMatrixNest(new Nest(module, context, whole, -1), facts, matrix);
     const { units, pack } = matrix;
     return { units, grain: 1, scratch: scratchBytes(matrix), pack };
   }
-  const lanes = planLanes(kernel, facts, whole.body, contractions);
-  if (lanes) {
-    const nest = new Nest(module, context, whole, lanes.cut);
-    if (elementCount(shape) > 0) emitLaneNest(nest, facts, lanes);
-    const { units, grain } = lanes;
-    return { units, grain, scratch: 0 };
-  }
+  const lanes = emitLanes(module, context, constants);
+  if (lanes) return lanes;
   const cut = scalarCut(shape);
   const tile = cut < 0 ? undefined : contractions.tileable(whole.body);
   const nest = new Nest(module, context, whole, cut);
@@ -111,6 +107,30 @@ function emitRun(
     units: cut < 0 ? 1 : shape[cut],
     scratch: 0,
     grain: tile && cut === shape.length - 1 ? TILE : 1,
+  };
+}
+
+/** Emits `run` by lanes, where they can do it. */
+function emitLanes(
+  module: WasmModule,
+  context: EmitContext,
+  constants: readonly number[],
+): Pick<WasmKernel, "units" | "grain" | "scratch" | "pack"> | undefined {
+  const laidOut = layOutForLanes(context.kernel, constants);
+  const kernel = laidOut?.kernel ?? context.kernel;
+  const whole = flattenKernel(kernel);
+  const contractions = new Contractions(kernel, whole.flat.dependences);
+  const facts = new LaneFacts(kernel, whole.body, true);
+  const plan = planLanes(kernel, facts, whole.body, contractions);
+  if (!plan) return undefined;
+  const nest = new Nest(module, { ...context, kernel }, whole, plan.cut);
+  if (elementCount(kernel.result.shape) > 0) emitLaneNest(nest, facts, plan);
+  const { units, grain } = plan;
+  return {
+    units,
+    grain,
+    scratch: 0,
+    ...(laidOut ? { pack: laidOut.pack } : {}),
   };
 }
 

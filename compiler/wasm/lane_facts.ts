@@ -48,7 +48,12 @@ export class LaneFacts {
   readonly #scope = new Map<string, LaneFact>();
   readonly #inner: number;
 
-  constructor(readonly kernel: Kernel, body: Expr) {
+  constructor(
+    readonly kernel: Kernel,
+    body: Expr,
+    /** Whether varying shift counts are known to be in `SHIFT_RIGHT` and `SHIFT_ONE_LEFT`. */
+    readonly assumes: boolean,
+  ) {
     this.#inner = kernel.result.shape.length - 1;
     this.#visit(body);
   }
@@ -94,8 +99,10 @@ export class LaneFacts {
       case "op": {
         const args = expr.args.map((a) => this.#visit(a));
         const intervals = args.map((a) => a.interval);
-        // Lanes run where the counts are checked to be in this range.
-        if (expr.op === "i64.shr_s" && args[1].varying) {
+        // Such lanes run where the counts were checked to be in this range.
+        if (
+          this.assumes && expr.op === "i64.shr_s" && args[1].varying
+        ) {
           intervals[1] = interval(SHIFT_RIGHT.lo, SHIFT_RIGHT.hi);
         }
         return join(args, opInterval(expr.op, intervals));

@@ -7,7 +7,7 @@
  */
 import type { Local } from "../../fpvm/mod.ts";
 import { mapParts } from "../kernel/parts.ts";
-import type { LaneFacts } from "./lane_facts.ts";
+import { LaneFacts } from "./lane_facts.ts";
 import { holdsDType, LANES, storeLanes } from "./lane_value.ts";
 import { assumptionsOf, LaneEmitter, supportsLanes } from "./lanes.ts";
 import { dtypes, type Expr, type Kernel } from "../ir.ts";
@@ -96,6 +96,7 @@ export function emitLaneNest(
 
 class LaneNest {
   readonly #inner: number;
+  #any: LaneFacts | undefined;
 
   constructor(
     readonly nest: Nest,
@@ -155,10 +156,10 @@ class LaneNest {
       !kernel.update?.ranges[this.#inner];
     const width = kernel.result.shape[this.#inner];
     const wide = LANES * this.groups;
-    nest.each(column, to, wide, () => this.#pass(column, this.groups));
+    nest.each(column, to, wide, () => this.#pass(this.groups));
     if (!isWhole || width % wide !== 0) {
       if (this.groups > 1) {
-        nest.each(column, to, LANES, () => this.#pass(column, 1));
+        nest.each(column, to, LANES, () => this.#pass(1));
       }
       code.get(column).get(to).op("i32.lt_s").if(() => {
         code.get(to).get(from).op("i32.sub").i32(LANES).op("i32.ge_s");
@@ -167,7 +168,7 @@ class LaneNest {
         code.if(
           () => {
             code.get(to).i32(LANES).op("i32.sub").set(column);
-            this.#pass(column, 1);
+            this.#pass(1);
           },
           () => this.#scalars(column, to),
         );
@@ -199,32 +200,36 @@ class LaneNest {
   }
 
   /** Columns from `column` on, at all places of a row. */
-  #pass(column: Local, groups: number): void {
+  #pass(groups: number): void {
     const { nest, facts } = this;
     const { code, emitter, body } = nest;
+    const rows = (lanes: LaneEmitter) =>
+      lanes.scope(() => this.#rows(() => this.#store(lanes, groups)));
     const lanes = new LaneEmitter(emitter, facts, groups);
     emitter.nest(() =>
       lanes.scope(() => {
         lanes.hoistColumns(body);
-        const vector = () => {
-          lanes.scope(() => this.#rows(() => this.#store(lanes, groups)));
-        };
         const assumptions = assumptionsOf(facts, body);
         if (assumptions.length === 0) {
-          vector();
+          rows(lanes);
           return;
         }
         lanes.check(assumptions);
-        code.if(vector, () =>
-          lanes.scope(() => {
-            const [start, stop] = [code.local("i32"), code.local("i32")];
-            code.get(column).tee(start).i32(LANES * groups).op("i32.add");
-            code.set(stop);
-            this.#scalars(column, stop);
-            code.get(start).set(column);
-          }));
+        code.if(() => rows(lanes), () => {
+          const any = new LaneEmitter(emitter, this.#anyFacts(), groups);
+          any.scope(() => {
+            any.hoistColumns(body);
+            rows(any);
+          });
+        });
       })
     );
+  }
+
+  /** Facts that assume nothing. */
+  #anyFacts(): LaneFacts {
+    const { kernel, body } = this.nest;
+    return this.#any ??= new LaneFacts(kernel, body, false);
   }
 
   /** Computes and stores the lanes of one place. */

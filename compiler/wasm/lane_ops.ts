@@ -3,8 +3,8 @@
  *
  * Each takes its arguments in the smallest kind that holds arguments and result, so that arithmetic modulo
  * 2^16, 2^32 or 2^64 gives the exact value. WebAssembly has no shift by a different count in each lane:
- * requantization's shift is a multiplication by a power of two whose high word is the result, for counts in
- * the ranges of `assumptionOf`. What has no instruction goes lane by lane through the scalar operations.
+ * requantization's shift is a multiplication by a power of two whose high word is the result where counts
+ * are in the ranges of `assumptionOf`, else two shifts for each vector. What has no instruction goes lane by lane through the scalar operations.
  */
 import type { Code, PlainOp } from "../../fpvm/mod.ts";
 import { type Expr, type Op, ops, type Scalar } from "../ir.ts";
@@ -31,6 +31,8 @@ export interface LaneArgs {
   readonly isVarying: (argument: number) => boolean;
   readonly value: (argument: number) => Lanes;
   readonly as: (argument: number, kind: LaneKind) => Lanes;
+  /** Whether varying shift counts are in the ranges of `assumptionOf`. */
+  readonly assumes: boolean;
   /** Pushes an argument that all neighbours share. */
   readonly scalar: (argument: number) => void;
   /** All ones where a condition holds. */
@@ -212,10 +214,14 @@ function emitShift(code: Code, op: Op, args: LaneArgs): Lanes | undefined {
   const name = nameOf(op) as "shl" | "shr_s" | "shr_u";
   const wide = op.startsWith("i64");
   if (args.isVarying(1)) {
-    if (op === "i64.shr_s") return shiftByProduct(code, args);
+    if (op === "i64.shr_s") {
+      return args.assumes ? shiftByProduct(code, args) : shiftEach(code, args);
+    }
     const [x] = args.exprs;
     const isOne = x.kind === "const" && x.value === 1n;
-    return op === "i64.shl" && isOne ? powerOfTwo(code, args) : undefined;
+    return args.assumes && op === "i64.shl" && isOne
+      ? powerOfTwo(code, args)
+      : undefined;
   }
   const count = args.exprs[1];
   if (
@@ -258,6 +264,19 @@ function shiftByProduct(code: Code, args: LaneArgs): Lanes {
     );
   });
   return highWords(code, product);
+}
+
+/** x >> s for any s: each vector is shifted by the counts of both its lanes, of which each keeps its own. */
+function shiftEach(code: Code, args: LaneArgs): Lanes {
+  const [x, counts] = [args.as(0, "i64"), args.as(1, "i32")];
+  return makeLanes(code, "i64", (i) => {
+    for (let lane = 2 * i; lane < 2 * i + 2; lane++) {
+      code.get(x.vectors[i]);
+      pushLane(code, counts, lane);
+      code.op("i64x2.shr_s");
+    }
+    code.shuffle([0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31]);
+  });
 }
 
 /** 1 << s for s in 32..62: 2^(s - 32) in the high word. */

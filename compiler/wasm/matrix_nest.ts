@@ -8,7 +8,7 @@
  * lanes do not apply, the sums go through memory and the rest is done element by element.
  */
 import type { Local } from "../../fpvm/mod.ts";
-import type { LaneFacts } from "./lane_facts.ts";
+import { LaneFacts } from "./lane_facts.ts";
 import { storeLanes } from "./lane_value.ts";
 import { assumptionsOf, LaneEmitter } from "./lanes.ts";
 import {
@@ -195,6 +195,7 @@ class MatrixNest {
         });
         return;
       }
+      const anyFacts = new LaneFacts(nest.kernel, body, false);
       const emitLanes = new LaneEmitter(emitter, this.facts, 1, product);
       emitLanes.scope(() => {
         emitLanes.hoistColumns(body);
@@ -208,7 +209,11 @@ class MatrixNest {
           if (assumptions.length === 0) vector();
           else {
             code.get(fast).if(vector, () => {
-              emitLanes.scope(() => this.#scalarRest(sums, row));
+              const any = new LaneEmitter(emitter, anyFacts, 1, product);
+              any.scope(() => {
+                any.hoistColumns(body);
+                this.#laneRest(any, sums, row);
+              });
             });
           }
         });

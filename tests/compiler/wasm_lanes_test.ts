@@ -50,11 +50,20 @@ function check(kernel: Kernel, random: Random, last?: Uint8Array): void {
       ? last
       : random.bytes(byteLength(type))
   );
-  assertEquals(
-    runWasm(kernel, operands, 1, [random.below(40), random.below(40)]),
-    interpret(kernel, operands, 1),
-    `Seed ${random.seed}\n${printKernel(kernel)}`,
-  );
+  const constants = operands.map((_, i) => i).slice(1);
+  for (const target of [{}, { constants }]) {
+    assertEquals(
+      runWasm(
+        kernel,
+        operands,
+        1,
+        [random.below(40), random.below(40)],
+        target,
+      ),
+      interpret(kernel, operands, 1),
+      `Seed ${random.seed}\n${printKernel(kernel)}`,
+    );
+  }
 }
 
 /** Bias, multiplier and shift of a channel, as the lowering writes them. */
