@@ -94,6 +94,8 @@ async function bench(
       ? fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url))
       : options.write;
     await writeDocument(path, measures, chosen, load);
+    const { writePhases } = await import("./bench/phase_document.ts");
+    await writePhases(path, measures);
     note(`Wrote ${path}`);
   }
   if (!isSound(measures)) Deno.exitCode = 1;

@@ -36,6 +36,7 @@
 export { ChainLearnError } from "./errors.ts";
 export type { ErrorDetails, ExitCode } from "./errors.ts";
 export { concatBytes, equalBytes } from "./bytes.ts";
+export { hashedNodes } from "./keccak_wasm.ts";
 export {
   hashPair,
   keccak256,

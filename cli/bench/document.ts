@@ -26,10 +26,9 @@ export async function writeDocument(
   groups: readonly string[],
   load: number,
 ): Promise<void> {
-  const rows = Object.entries(measures).map(([key, value]) => [
-    `\`${key}\``,
-    format(value),
-  ]);
+  const rows = Object.entries(measures)
+    .filter(([key]) => !key.startsWith("vm.phases."))
+    .map(([key, value]) => [`\`${key}\``, format(value)]);
   const widths = [0, 1].map((i) =>
     Math.max(5, ...rows.map((r) => r[i].length))
   );
@@ -57,6 +56,7 @@ Accuracies are percentages of the 10,000 test pictures of Fashion-MNIST,
 differences are points. Gas is that of whole transactions. \`small\` gives the
 maximum over its disputes. \`gas.move.mean\` is the mean of all transactions of a
 dispute but its opening, the opening of a node or a leaf, and the last step.
+The keys \`vm.phases.*\` are the tables of [phases.md](phases.md).
 `;
   await writeFile(path, text, "benchmarks");
 }

@@ -1,9 +1,9 @@
 /**
  * `vm`: speed of the machine off chain, length of its programs, speed of tree hashing, and alpha.
  *
- * Speed is that of a C mix, interpreted and translated, and of a leaf program, translated. Lengths are steps for each
- * int8 multiply-accumulate over a whole leaf of the shipped models' layers in int8. alpha is the time of fashion_cnn's
- * largest node in the translated machine over its time on two CPU threads.
+ * Speed is measured in vm_speed.ts. Lengths are steps for each int8 multiply-accumulate over a whole leaf of the
+ * shipped models' layers in int8. alpha is the time of fashion_cnn's largest node in the translated machine over its
+ * time on two CPU threads.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import {
@@ -18,12 +18,9 @@ import {
   LEAF_BYTES,
   run,
   runTranslated,
-  STATUS,
   tensorRoot,
-  type VmState,
 } from "../../fpvm/mod.ts";
 import { createCpuExecutor } from "../../runtime/mod.ts";
-import { compileMix } from "./c_mix.ts";
 import {
   type BenchContext,
   fastest,
@@ -38,27 +35,8 @@ import {
   type ShippedModel,
 } from "./shipped_models.ts";
 import { leavesOf } from "./small.ts";
-
-type Runner = (state: VmState, steps: number) => number;
-
-/** Steps per second of a program from start to exit, the best of some runs. */
-function speedOf(start: VmState, runner: Runner, repetitions: number): number {
-  let best = 0;
-  for (let i = 0; i < repetitions; i++) {
-    const state = cloneState(start);
-    const started = performance.now();
-    const steps = runner(state, 2 ** 40);
-    const seconds = (performance.now() - started) / 1000;
-    if (state.status !== STATUS.exited || state.exitCode !== 0) {
-      throw new ChainLearnError(
-        `Cannot measure the machine: expected exit code 0, found status ${state.status}, exit code ${state.exitCode}`,
-        { exitCode: 1 },
-      );
-    }
-    best = Math.max(best, steps / seconds);
-  }
-  return Math.round(best);
-}
+import { measurePhases } from "./vm_phases.ts";
+import { measureSpeed, type Runner } from "./vm_speed.ts";
 
 async function execute(commitment: Commitment, inputs: Uint8Array[]) {
   const executor = await createCpuExecutor(commitment.model, { threads: 1 });
@@ -67,12 +45,12 @@ async function execute(commitment: Commitment, inputs: Uint8Array[]) {
     .finally(() => executor.close());
 }
 
-/** Steps per multiply-accumulate in a whole leaf (32 int8) from the middle of the first layer with such shapes. */
-async function stepsPerMac(
+/** A leaf of 32 int8 from the middle of the first layer with such shapes: its trace, and its multiply-accumulates. */
+async function layerLeaf(
   { models }: BenchContext,
   name: ShippedModel,
   isLayer: (weights: readonly number[], input: readonly number[]) => boolean,
-): Promise<number> {
+): Promise<{ trace: LeafTrace; macs: number }> {
   const model = await modelOfPrecision(models, name, "int8");
   const shapesOf = (node: number) =>
     model.kernels[model.nodes[node].kernel].operands.map((o) => o.shape);
@@ -91,33 +69,36 @@ async function stepsPerMac(
   const execution = await execute(commitment, inputs);
   const trace = new LeafTrace(execution, node, leavesOf(commitment, node) >> 1);
   const [, ...taps] = shapesOf(node)[1];
-  return trace.length / (LEAF_BYTES * taps.reduce((a, b) => a * b));
+  return { trace, macs: LEAF_BYTES * taps.reduce((a, b) => a * b) };
 }
 
+/** Steps per multiply-accumulate of the layers, and the speed of one of them. */
 async function measurePrograms(context: BenchContext): Promise<Measures> {
-  const measured = {
-    matmul: await stepsPerMac(
+  const leaves = {
+    matmul: await layerLeaf(
       context,
       "fashion_mlp",
       (w) => w.length === 2 && w[1] >= 512,
     ),
-    conv: await stepsPerMac(
+    conv: await layerLeaf(
       context,
       "fashion_cnn",
       (w) => w.length === 4 && w[1] === 3 && w[3] >= 16,
     ),
-    depthwise: await stepsPerMac(
+    depthwise: await layerLeaf(
       context,
       "fashion_cnn",
       (w, x) => w.length === 4 && w[1] === 3 && w[3] === 1 && w[0] === x[3],
     ),
   };
-  return Object.fromEntries(
-    Object.entries(measured).map(([kind, steps]) => [
-      `vm.stepsPerMac.${kind}`,
-      Math.round(steps * 1000) / 1000,
-    ]),
-  );
+  const lengths = Object.entries(leaves).map(([kind, { trace, macs }]) => [
+    `vm.stepsPerMac.${kind}`,
+    Math.round(trace.length / macs * 1000) / 1000,
+  ]);
+  return {
+    ...await measureSpeed(context, leaves.matmul.trace.stateAt(0)),
+    ...Object.fromEntries(lengths),
+  };
 }
 
 function measureKeccak(): Measures {
@@ -161,7 +142,7 @@ async function nativeSeconds(
 
 async function measureAlpha(
   { models, say }: BenchContext,
-): Promise<{ alpha: number; leaf: number }> {
+): Promise<number> {
   const commitment = await fixedModel(models, "fashion_cnn");
   const { model } = commitment;
   const work = model.nodes.map(({ kernel }) =>
@@ -193,27 +174,14 @@ async function measureAlpha(
       times(interpreted)
     } times that, translated ${times(translated)} times`,
   );
-  const leaf = speedOf(states[leaves >> 1], runTranslated, 20);
-  return { alpha: Math.round(10 * translated / native) / 10, leaf };
+  return Math.round(10 * translated / native) / 10;
 }
 
 export async function measure(context: BenchContext): Promise<Measures> {
-  const programs = await measurePrograms(context);
-  const { alpha, leaf } = await measureAlpha(context);
-  let speeds: Measures = {};
-  try {
-    const mix = await compileMix(50);
-    const translated = speedOf(mix, runTranslated, 4);
-    context.say(`Translated: C mix ${translated}, leaf ${leaf} steps/s`);
-    speeds = {
-      "vm.interpreted": speedOf(mix, run, 1),
-      "vm.translated": Math.min(leaf, translated),
-    };
-  } catch (error) {
-    if (!(error instanceof ChainLearnError) || error.exitCode !== 3) {
-      throw error;
-    }
-    context.say(error.message);
-  }
-  return { ...speeds, ...programs, ...measureKeccak(), alpha };
+  return {
+    ...await measurePrograms(context),
+    ...measureKeccak(),
+    alpha: await measureAlpha(context),
+    ...await measurePhases(context),
+  };
 }
