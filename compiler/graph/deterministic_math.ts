@@ -80,6 +80,48 @@ export function sigmoid(x: number): number {
   return 1 / (1 + exp(-x));
 }
 
+const TWO_OVER_ROOT_PI = 1.1283791670955126;
+
+/** Gauss error function: its series up to 2.5, beyond that Laplace's continued fraction of erfc. */
+export function erf(x: number): number {
+  const size = Math.abs(x);
+  if (size > 6) return x > 0 ? 1 : -1;
+  if (!(size > 2.5)) {
+    let [term, sum] = [x, x];
+    for (let n = 1; n < 60; n++) {
+      term *= -x * x / n;
+      sum += term / (2 * n + 1);
+    }
+    return sum * TWO_OVER_ROOT_PI;
+  }
+  let fraction = 0;
+  for (let n = 60; n > 0; n--) fraction = n / 2 / (size + fraction);
+  const tail = exp(-size * size) * TWO_OVER_ROOT_PI / 2 / (size + fraction);
+  return x > 0 ? 1 - tail : tail - 1;
+}
+
+const HALF_PI_HIGH = 1.5707963267341256; // 33 bits
+const HALF_PI_LOW = 6.077100506506192e-11;
+
+/** sin(x + quadrant * pi / 2) for |x| < 2^20, beyond which a double says little about its place in a turn. */
+function sine(x: number, quadrant: number): number {
+  if (!(Math.abs(x) < 2 ** 20)) return NaN;
+  const k = Math.round(x / (HALF_PI_HIGH + HALF_PI_LOW));
+  const r = x - k * HALF_PI_HIGH - k * HALF_PI_LOW;
+  const turn = ((k + quadrant) % 4 + 4) % 4;
+  let [term, sum] = turn % 2 === 0 ? [r, r] : [1, 1];
+  for (let n = turn % 2 === 0 ? 3 : 2; n < 22; n += 2) {
+    term *= -r * r / (n * (n - 1));
+    sum += term;
+  }
+  return turn < 2 ? sum : -sum;
+}
+
+/** Sine of radians in (-2^20, 2^20), else NaN. */
+export const sin = (x: number): number => sine(x, 0);
+/** Cosine of radians in (-2^20, 2^20), else NaN. */
+export const cos = (x: number): number => sine(x, 1);
+
 /** Decibels of a ratio of powers. */
 export function decibels(ratio: number): number {
   return 10 * log(ratio) / 2.302585092994046;

@@ -33,6 +33,9 @@ export type ScalarFn =
   | "log"
   | "sigmoid"
   | "tanh"
+  | "erf"
+  | "sin"
+  | "cos"
   | "trunc";
 
 /** What a map computes for one element: arguments are the elements of its (broadcast) inputs. */

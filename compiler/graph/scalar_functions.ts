@@ -4,7 +4,15 @@
  * Used where values are computed at conversion: constants, calibration, tables. Float kernels have their
  * own polynomials (lower/float_functions.ts).
  */
-import { exp, log, sigmoid, tanh } from "./deterministic_math.ts";
+import {
+  cos,
+  erf,
+  exp,
+  log,
+  sigmoid,
+  sin,
+  tanh,
+} from "./deterministic_math.ts";
 import type { ScalarExpr, ScalarFn } from "./graph.ts";
 
 /** Meaning of every element-wise function. */
@@ -22,6 +30,9 @@ const scalarFunctions: Record<
   log: (a) => log(a),
   sigmoid: (a) => sigmoid(a),
   tanh: (a) => tanh(a),
+  erf: (a) => erf(a),
+  sin: (a) => sin(a),
+  cos: (a) => cos(a),
   trunc: (a) => Math.trunc(a),
 };
 

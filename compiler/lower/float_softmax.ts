@@ -17,7 +17,7 @@ import {
   sum,
 } from "../kernel/build.ts";
 import type { Expr } from "../ir.ts";
-import { floatLibrary } from "./float_functions.ts";
+import { floatLibrary } from "./float_library.ts";
 import type { FloatPlace, Lowering } from "./lowering.ts";
 import { rowsOf } from "./rows.ts";
 

@@ -70,14 +70,14 @@ Deno.test("inspectOnnx: lists every unsupported operator and attribute at once",
   assertProblems(
     model({
       node: [
-        node("Erf", ["x"], ["a"]),
+        node("Asinh", ["x"], ["a"]),
         node("Relu", ["a"], ["b"]),
         { ...node("Gelu", ["b"], ["c"]), domain: "com.microsoft" },
         node("LSTM", ["c"], ["d"]),
         node("Relu", ["d"], ["y"], [{ name: "alpha", type: 1, f: 1 }]),
       ],
     }),
-    'Erf "my_a": unsupported operator',
+    'Asinh "my_a": unsupported operator',
     'Gelu "my_c": unsupported operator of domain "com.microsoft"',
     'LSTM "my_d": unsupported operator',
     'Relu "my_y": unsupported attribute "alpha"',

@@ -9,11 +9,15 @@ import { clip } from "./operators/clip.ts";
 import { concat } from "./operators/concat.ts";
 import { constant } from "./operators/constant.ts";
 import { conv } from "./operators/conv.ts";
+import { cos } from "./operators/cos.ts";
 import { div } from "./operators/div.ts";
+import { erf } from "./operators/erf.ts";
+import { exp } from "./operators/exp.ts";
 import { flatten } from "./operators/flatten.ts";
 import { gemm } from "./operators/gemm.ts";
 import { globalAveragePool } from "./operators/global_average_pool.ts";
 import { identity } from "./operators/identity.ts";
+import { log } from "./operators/log.ts";
 import { logSoftmax } from "./operators/log_softmax.ts";
 import { matmul } from "./operators/matmul.ts";
 import { maxPool } from "./operators/max_pool.ts";
@@ -22,6 +26,7 @@ import { pad } from "./operators/pad.ts";
 import { relu } from "./operators/relu.ts";
 import { reshape } from "./operators/reshape.ts";
 import { sigmoid } from "./operators/sigmoid.ts";
+import { sin } from "./operators/sin.ts";
 import { softmax } from "./operators/softmax.ts";
 import { squeeze } from "./operators/squeeze.ts";
 import { sub } from "./operators/sub.ts";
@@ -41,11 +46,15 @@ export const operators: ReadonlyMap<string, OnnxOperator> = new Map(
     concat,
     constant,
     conv,
+    cos,
     div,
+    erf,
+    exp,
     flatten,
     gemm,
     globalAveragePool,
     identity,
+    log,
     logSoftmax,
     matmul,
     maxPool,
@@ -54,6 +63,7 @@ export const operators: ReadonlyMap<string, OnnxOperator> = new Map(
     relu,
     reshape,
     sigmoid,
+    sin,
     softmax,
     squeeze,
     sub,

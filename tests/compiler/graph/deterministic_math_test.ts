@@ -1,11 +1,14 @@
 /** The deterministic functions against the engine's, and at their edges. */
 import { assert, assertEquals } from "@std/assert";
 import {
+  cos,
   decibels,
+  erf,
   exp,
   log,
   powerOfTwo,
   sigmoid,
+  sin,
   tanh,
 } from "../../../compiler/graph/deterministic_math.ts";
 import { Random } from "../../random.ts";
@@ -46,6 +49,34 @@ Deno.test("tanh: agrees with Math.tanh to 1e-14", () => {
 Deno.test("sigmoid: agrees with 1 / (1 + e^-x) to 1e-14", () => {
   const expected = (x: number) => 1 / (1 + Math.exp(-x));
   assert(worst(sigmoid, expected, (u) => (u - 0.5) * 100) < 1e-14);
+});
+
+Deno.test("sin, cos: agree with Math.sin and Math.cos to 1e-10 below 2^20, and are NaN beyond", () => {
+  const absolute = (f: typeof sin, g: typeof sin, size: number) =>
+    worst((x) => 2 + f(x), (x) => 2 + g(x), (u) => (u - 0.5) * size);
+  for (const [f, g] of [[sin, Math.sin], [cos, Math.cos]]) {
+    assert(absolute(f, g, 20) < 1e-14);
+    assert(absolute(f, g, 2 ** 21) < 1e-10);
+    assertEquals([f(2 ** 20), f(NaN), f(-Infinity)], [NaN, NaN, NaN]);
+  }
+});
+
+Deno.test("erf: agrees with tabulated values to 1e-14 (Abramowitz and Stegun, table 7.1), and both of its forms agree", () => {
+  const table = [
+    [0, 0],
+    [0.1, 0.1124629160182849],
+    [0.5, 0.5204998778130465],
+    [1, 0.8427007929497149],
+    [2, 0.9953222650189527],
+    [2.5, 0.999593047982555],
+    [3, 0.9999779095030014],
+  ];
+  for (const [x, expected] of table) {
+    assert(Math.abs(erf(x) - expected) < 1e-14, `${x}: ${erf(x)}`);
+    assertEquals(erf(-x) + erf(x), 0);
+  }
+  assert(Math.abs(erf(2.5) - erf(2.5000000001)) < 1e-12);
+  assertEquals([erf(7), erf(-Infinity), erf(NaN)], [1, -1, NaN]);
 });
 
 Deno.test("exp, log, tanh: edges", () => {

@@ -1,0 +1,4 @@
+/** ONNX Cos: element-wise. */
+import { unaryOperator } from "../binary.ts";
+
+export const cos = unaryOperator("Cos", "cos");

@@ -1,0 +1,4 @@
+/** ONNX Erf: element-wise. */
+import { unaryOperator } from "../binary.ts";
+
+export const erf = unaryOperator("Erf", "erf");

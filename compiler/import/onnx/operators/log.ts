@@ -1,0 +1,4 @@
+/** ONNX Log: element-wise. */
+import { unaryOperator } from "../binary.ts";
+
+export const log = unaryOperator("Log", "log");

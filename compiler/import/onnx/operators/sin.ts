@@ -1,0 +1,4 @@
+/** ONNX Sin: element-wise. */
+import { unaryOperator } from "../binary.ts";
+
+export const sin = unaryOperator("Sin", "sin");
