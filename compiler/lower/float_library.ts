@@ -122,7 +122,7 @@ const log = scalarFunction(
   { x: "f32" },
   (x) =>
     bind("tiny", lt(x, 1.1754943508222875e-38), (tiny) => {
-      const scaled = select(tiny, mul(x, 2 ** 23), x);
+      const scaled = select(tiny, mul(x, 8388608), x);
       const value = bind(
         "y",
         scaled,
@@ -291,7 +291,10 @@ const sine = (name: string, quadrant: 0 | 1) =>
         const value = quarterTurns(size, (turns) =>
           bind("p", add(turns, i64(1n << 61n)), (p) => {
             const rest = sub(and(p, i64((1n << 62n) - 1n)), i64(1n << 61n));
-            const r = mul(op("f32.from_i64", radians(rest)), 2 ** -62);
+            const r = mul(
+              op("f32.from_i64", radians(rest)),
+              f32Bits((127 - 62) << 23),
+            );
             const n = add(wrap(shrU(p, 62)), quadrant);
             return bind("r", r, (r) =>
               bind("z", mul(r, r), (z) => {
