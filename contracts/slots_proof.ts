@@ -37,6 +37,8 @@ export function registrationProof(
   initialSlotRoots: readonly Uint8Array[],
 ): { values: Uint8Array[]; siblings: Uint8Array[] } {
   const { inputs, slots } = parseModelRootPreimage(preimage);
+  // Without inputs S_0 is the root in the preimage.
+  if (inputs.length === 0) return { values: [], siblings: [] };
   if (initialSlotRoots.length !== slots) {
     throw new ChainLearnError(
       `Cannot prove the input slots: expected ${slots} slots, found ${initialSlotRoots.length}`,

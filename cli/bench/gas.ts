@@ -3,7 +3,9 @@
  *
  * Steps are taken from the longest leaf program of fashion_cnn and sent to the machine's contract alone; the dearest of
  * each kind counts. Moves come from disputes over the same model: a move is any transaction but the opening, the opening
- * of a node or a leaf, and the last step, which have keys of their own or are steps.
+ * of a node or a leaf, and the last step, which have keys of their own or are steps. The dearest transaction of every
+ * function is searched at the limits of the formats (gas_worst.ts), and a product of matrices is made on chain to compare
+ * (gas_onchain.ts).
  */
 import type { Commitment } from "../../compiler/mod.ts";
 import {
@@ -18,6 +20,7 @@ import { createCpuExecutor } from "../../runtime/mod.ts";
 import { playFaults } from "./arena.ts";
 import { measureOnchain } from "./gas_onchain.ts";
 import { witnessesOf } from "./gas_steps.ts";
+import { measureWorst } from "./gas_worst.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
 import { busiestNode, leavesOf } from "./small.ts";
@@ -48,8 +51,7 @@ async function measureSteps(
     }
     if (costs.length > 0) measures[`gas.step.${kind}`] = largest(costs);
   }
-  const sizes = Object.values(witnesses).flat().map((w) => w.length);
-  return { ...measures, "witness.maxBytes": largest(sizes) };
+  return measures;
 }
 
 function measureMoves(games: readonly PlayedDispute[]): Measures {
@@ -76,6 +78,7 @@ export async function measure(context: BenchContext): Promise<Measures> {
   return {
     ...steps,
     ...measureMoves(games),
+    ...await measureWorst(context),
     ...await measureOnchain(context),
     "contracts.largestBytes": largest(
       artifactNames.map((name) => artifact(name).deployedBytes),

@@ -4,22 +4,10 @@
  * Keys, salts, faults and the chain's clock are fixed, so that two runs give the same numbers to the last unit.
  * `tools/gas_snapshot.ts` writes them to `contracts/gas_snapshot.json`, a test compares.
  */
-import {
-  type Abi,
-  createPublicClient,
-  createTestClient,
-  decodeFunctionData,
-  type Hex,
-  http,
-} from "viem";
+import { createPublicClient, createTestClient, type Hex, http } from "viem";
 import { foundry } from "viem/chains";
 import type { Commitment } from "../../compiler/mod.ts";
-import {
-  artifact,
-  type ArtifactName,
-  gasOfStep,
-  localLimits,
-} from "../../contracts/mod.ts";
+import { gasOfStep, localLimits } from "../../contracts/mod.ts";
 import {
   Execution,
   LeafTrace,
@@ -29,6 +17,7 @@ import {
 } from "../../dispute/mod.ts";
 import { createCpuExecutor } from "../../runtime/mod.ts";
 import { type Place, playFaultsOn } from "./arena.ts";
+import { gasByFunction } from "./gas_by_function.ts";
 import { stepKinds, witnessesOf } from "./gas_steps.ts";
 import { largest } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
@@ -83,49 +72,6 @@ async function payOut(
   await chain.advance(localLimits.maxChallengePeriod);
   for (const requestId of requests) await market.finalize(requestId);
   await market.withdraw();
-}
-
-/** Gas of all transactions on the chain by `Contract.function`. */
-async function gasByFunction(
-  { rpcUrl, deployment }: LocalChain,
-): Promise<Map<string, number[]>> {
-  const reader = createPublicClient({
-    chain: foundry,
-    transport: http(rpcUrl),
-  });
-  const names: [string, ArtifactName][] = [
-    [deployment.registry, "Registry"],
-    [deployment.machine, "StepVm"],
-    [deployment.game, "DisputeGame"],
-    [deployment.market, "Market"],
-  ];
-  const contracts = new Map<string, { name: string; abi: Abi }>(
-    names.map(([address, name]) =>
-      [address.toLowerCase(), { name, abi: artifact(name).abi }] as const
-    ),
-  );
-  const costs = new Map<string, number[]>();
-  const newest = await reader.getBlockNumber({ cacheTime: 0 });
-  for (let block = 0n; block <= newest; block++) {
-    const { transactions } = await reader.getBlock({
-      blockNumber: block,
-      includeTransactions: true,
-    });
-    for (const { hash, to, input } of transactions) {
-      const { gasUsed, contractAddress } = await reader
-        .getTransactionReceipt({ hash });
-      const at = (to ?? contractAddress ?? "").toLowerCase();
-      const contract = contracts.get(at);
-      if (!contract) continue;
-      const { name, abi } = contract;
-      const fn = to === null
-        ? "constructor"
-        : decodeFunctionData({ abi, data: input }).functionName;
-      const key = `${name}.${fn}`;
-      costs.set(key, [...costs.get(key) ?? [], Number(gasUsed)]);
-    }
-  }
-  return costs;
 }
 
 /** Dearest single step of each kind, of the node with the most steps. */

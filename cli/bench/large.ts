@@ -13,6 +13,8 @@ import {
 } from "../../compiler/mod.ts";
 import {
   answerRequest,
+  LeafTrace,
+  type LocalChain,
   Party,
   playDispute,
   type PlayedDispute,
@@ -20,12 +22,14 @@ import {
   requestLocally,
   startLocalChain,
 } from "../../dispute/mod.ts";
+import { gasOfStep } from "../../contracts/mod.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   generatedRoots,
   generatedWeights,
 } from "../../models/llama_shape/mod.ts";
 import { formatCount, formatSeconds, formatTable } from "../terminal.ts";
+import { stepKinds, witnessesOf } from "./gas_steps.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import {
   type LargeLie,
@@ -110,7 +114,29 @@ async function playKinds(
     say(`Played ${lie.kind}`);
     played.push({ lie, dispute });
   }
+  const longest = played.reduce((a, b) => b.lie.length > a.lie.length ? b : a);
+  await sayGasOfSteps(chain, longest.lie, say);
   return played;
+}
+
+/** Dearest single step of each kind in the leaf program of the largest matrix product, as transactions. */
+async function sayGasOfSteps(
+  chain: LocalChain,
+  { truth, leaf, kind }: LargeLie,
+  say: (text: string) => void,
+): Promise<void> {
+  const trace = new LeafTrace(truth, truth.disputed.step, leaf);
+  const witnesses = witnessesOf(trace.stateAt(0));
+  const costs: string[] = [];
+  for (const step of stepKinds) {
+    const list: number[] = [];
+    for (const witness of witnesses[step]) {
+      const { machine } = chain.deployment;
+      list.push(await gasOfStep(chain.rpcUrl, machine, witness));
+    }
+    costs.push(`${step} ${formatCount(largest(list))}`);
+  }
+  say(`Gas of a step of ${kind}: ${costs.join(", ")}`);
 }
 
 /** What the operating system says was the most memory of this process, all threads; undefined where it does not say. */
