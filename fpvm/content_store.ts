@@ -15,7 +15,27 @@ export interface ContentStore {
    * shorter than 32 << height: the rest is zero. The caller does not write to them.
    */
   get(root: Uint8Array, height: number): Uint8Array | undefined;
+  /**
+   * Roots of both halves of a subtree that the store has in parts, or undefined; asked for above
+   * {@linkcode PART_HEIGHT} only. Whoever has it is never asked for more than a part, nor for all of a large subtree.
+   */
+  children?(
+    root: Uint8Array,
+    height: number,
+  ): readonly [Uint8Array, Uint8Array] | undefined;
+  /** Takes what a program saved, at most a part; without it memory keeps that itself. */
+  keep?(root: Uint8Array, height: number, bytes: Uint8Array): void;
+  /** Takes the halves' roots of what a program saved, above {@linkcode PART_HEIGHT}; goes with `keep`. */
+  keepChildren?(
+    root: Uint8Array,
+    height: number,
+    left: Uint8Array,
+    right: Uint8Array,
+  ): void;
 }
+
+/** Height of the parts, 128 KiB, that a store with `children` is asked for. */
+export const PART_HEIGHT = 12;
 
 /** One string per (root, height), for maps and messages. */
 export function contentKey(root: Uint8Array, height: number): string {

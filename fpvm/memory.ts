@@ -7,14 +7,16 @@
  * What a program may access is not decided here but in step.ts.
  */
 
+import { Content, ContentCache, contentOf } from "./content.ts";
 import { contentKey, type ContentStore } from "./content_store.ts";
 import { prepare, type PreparedInstruction } from "./instructions.ts";
 import {
-  Content,
   flatten,
   Graft,
   halves,
+  heldBytes,
   Inner,
+  keepNode,
   type MemoryNode,
   nodeHash,
   type Owner,
@@ -22,7 +24,6 @@ import {
   PAGE_HEIGHT,
   pagePath,
 } from "./memory_node.ts";
-import { zeroHash } from "./tree.ts";
 
 /** Height of the tree over all of memory. */
 export const MEMORY_HEIGHT = 27;
@@ -82,11 +83,42 @@ export class Memory implements MachineMemory {
   readonly #writeWords: Int32Array[] = new Array(SLOTS).fill(noWords);
   /** Decoded code pages; holes are filled when executed. */
   #code: CodePage[] = noCode;
-  /** What was saved or grafted, by key: shared with clones, since a key names its content. */
+  /** What was saved and the store does not keep, by key: shared with clones, since a key names its content. */
   #saved = new Map<string, MemoryNode>();
-  #contents = new Map<string, Content>();
+  #contents: ContentCache;
 
-  constructor(readonly store?: ContentStore) {}
+  /**
+   * Memory of zeros. `contentLimit`: bytes of opened contents held at a time, by it and its clones together,
+   * 1 GiB unless given; what is beyond it is fetched from the store, and verified, again.
+   */
+  constructor(
+    readonly store?: ContentStore,
+    { contentLimit }: { contentLimit?: number } = {},
+  ) {
+    this.#contents = new ContentCache(store, contentLimit);
+  }
+
+  /** Bytes held now: opened contents, the pages and nodes that differ from them, and what was saved. */
+  get heldBytes(): number {
+    return Memory.heldBytes([this]);
+  }
+
+  /** The same of several memories together, what they share counted once. */
+  static heldBytes(memories: readonly Memory[]): number {
+    const caches = new Set(memories.map((memory) => memory.#contents));
+    const saved = new Set(memories.map((memory) => memory.#saved));
+    let held = heldBytes([
+      ...memories.map((memory) => memory.#tree),
+      ...[...saved].flatMap((nodes) => [...nodes.values()]),
+    ]);
+    for (const cache of caches) held += cache.heldBytes;
+    return held;
+  }
+
+  /** Bytes of the pages and nodes in which several memories differ from contents, what they share counted once. */
+  static heldPages(memories: readonly Memory[]): number {
+    return heldBytes(memories.map((memory) => memory.#tree));
+  }
 
   /** An independent copy; costs no copying of pages. */
   clone(): Memory {
@@ -204,7 +236,7 @@ export class Memory implements MachineMemory {
     const words = this.page(address);
     if (words !== null) return words;
     const open = (node: MemoryNode): MemoryNode => {
-      if (node instanceof Graft) return node.open();
+      if (node instanceof Graft) return node.open(null);
       if (node instanceof Inner) {
         node.left = open(node.left);
         node.right = open(node.right);
@@ -238,33 +270,33 @@ export class Memory implements MachineMemory {
 
   /** Puts bytes, zero-padded to the height, at an aligned address; they are not copied and not hashed yet. */
   graftBytes(address: number, height: number, bytes: Uint8Array): void {
-    const content = new Content(height, null, undefined, bytes);
+    const content = new Content(height, null, bytes);
     this.#replace(address, height, new Graft(content, height, 0));
   }
 
   save(address: number, height: number): Uint8Array {
     const node = this.#subtree(address, height);
     const root = nodeHash(node, height);
-    this.#saved.set(contentKey(root, height), node);
-    this.#owner = {};
+    this.#keep(node, height, root);
     this.#replace(address, height, null);
     return root;
   }
 
+  /** Puts a saved subtree where a later graft finds it. */
+  #keep(node: MemoryNode, height: number, root: Uint8Array): void {
+    if (this.store?.keep) return keepNode(node, height, this.store);
+    this.#saved.set(contentKey(root, height), node);
+    this.#owner = {};
+  }
+
   #committed(height: number, root: Uint8Array): MemoryNode {
-    const key = contentKey(root, height);
-    if (root.toHex() === zeroHash(height).toHex()) return null;
-    const saved = this.#saved.get(key);
+    const saved = this.#saved.get(contentKey(root, height));
     if (saved !== undefined) return saved;
-    if (height === 0) {
-      return new Page(new Int32Array(root.slice().buffer), null);
-    }
-    let content = this.#contents.get(key);
-    if (content === undefined) {
-      content = new Content(height, root.slice(), this.store);
-      this.#contents.set(key, content);
-    }
-    return new Graft(content, height, 0);
+    const content = contentOf(root, height, this.#contents);
+    if (content === null) return null;
+    return height === 0
+      ? new Page(new Int32Array(root.slice().buffer), null)
+      : new Graft(content, height, 0);
   }
 
   #subtree(address: number, height: number): MemoryNode {
@@ -307,15 +339,19 @@ export class Memory implements MachineMemory {
     };
     while (node !== null && !(node instanceof Page)) {
       if (node instanceof Graft) {
-        attach(node.open());
-      } else if (height === PAGE_HEIGHT) {
-        return this.#loadFromSplitPage(node, address, attach);
-      } else {
-        parent = node;
-        height--;
-        side = (address >>> (height + 5)) & 1;
-        node = side === 1 ? node.right : node.left;
+        // Not attached: what was only read can be dropped.
+        const pages = 2 ** (height - PAGE_HEIGHT);
+        const words = node.page((address >>> 12) & (pages - 1)) ?? noWords;
+        this.#remember(address, words);
+        return words[(address >>> 2) & 1023];
       }
+      if (height === PAGE_HEIGHT) {
+        return this.#loadFromSplitPage(node, address, attach);
+      }
+      parent = node;
+      height--;
+      side = (address >>> (height + 5)) & 1;
+      node = side === 1 ? node.right : node.left;
     }
     const words = node === null ? noWords : node.words;
     this.#remember(address, words);
@@ -333,7 +369,7 @@ export class Memory implements MachineMemory {
         ? "right"
         : "left";
       const child: MemoryNode = node[side];
-      node = child instanceof Graft ? node[side] = child.open() : child;
+      node = child instanceof Graft ? node[side] = child.open(null) : child;
     }
     // Clones may share the node it is attached to: nobody's to write to.
     const whole = flatten(split, null);
@@ -350,7 +386,9 @@ export class Memory implements MachineMemory {
     this.#codeChanged(address);
     let words: Int32Array = noWords;
     const written = (node: MemoryNode, height: number): MemoryNode => {
-      if (node instanceof Graft) return written(node.open(), height);
+      if (node instanceof Graft) {
+        return written(node.open(this.#owner), height);
+      }
       if (node === null && height <= PAGE_HEIGHT) {
         node = new Page(new Int32Array(8 << height), this.#owner);
       }

@@ -6,12 +6,8 @@
  * order, which is little-endian wherever this runs.
  */
 
-import {
-  contentKey,
-  type ContentStore,
-  verifyContent,
-  wrongContent,
-} from "./content_store.ts";
+import type { Content } from "./content.ts";
+import { type ContentStore, PART_HEIGHT } from "./content_store.ts";
 import { hashPair, MerkleTree, tensorRoot, zeroHash } from "./tree.ts";
 
 /** Height of a page's subtree: 128 leaves, 4 KiB. */
@@ -45,57 +41,6 @@ export class Page {
   ) {}
 }
 
-/** A committed subtree of which only the root is known until it is read, or whose root is unknown until hashed. */
-export class Content {
-  #bytes: Uint8Array | undefined;
-  #tree: MerkleTree | undefined;
-
-  constructor(
-    readonly height: number,
-    readonly root: Uint8Array | null,
-    readonly store: ContentStore | undefined,
-    bytes?: Uint8Array,
-  ) {
-    this.#bytes = bytes;
-  }
-
-  /** Whether every byte from `offset` on is known to be zero. */
-  endsBefore(offset: number): boolean {
-    return this.#bytes !== undefined && offset >= this.#bytes.length;
-  }
-
-  /** @throws ChainLearnError naming the key where the store does not have it or has other bytes. */
-  bytes(): Uint8Array {
-    if (this.#bytes !== undefined) return this.#bytes;
-    const root = this.root!;
-    const found = this.store?.get(root, this.height);
-    if (found === undefined) {
-      throw wrongContent(contentKey(root, this.height), "none in the store");
-    }
-    verifyContent(found, root, this.height);
-    return this.#bytes = found;
-  }
-
-  /** Hash of the subtree of that height and position inside the content. */
-  node(height: number, index: number): Uint8Array {
-    if (height === this.height && this.root !== null) return this.root;
-    return this.#openTree().node(height, index);
-  }
-
-  #openTree(): MerkleTree {
-    if (this.#tree !== undefined) return this.#tree;
-    const tree = MerkleTree.ofBytes(this.bytes(), this.height);
-    // Bytes that were written to after they had been hashed.
-    if (this.root !== null && this.root.toHex() !== tree.root.toHex()) {
-      throw wrongContent(
-        contentKey(this.root, this.height),
-        `bytes of root 0x${tree.root.toHex()}`,
-      );
-    }
-    return this.#tree = tree;
-  }
-}
-
 /** The `index`-th subtree of its height inside a content, not opened yet. */
 export class Graft {
   constructor(
@@ -108,36 +53,39 @@ export class Graft {
     return this.index * 32 * 2 ** this.height;
   }
 
+  /** Whether it is all of its content. */
+  get isWhole(): boolean {
+    return this.height === this.content.height;
+  }
+
   /** The graft of one half, or null where it is known to be zero. */
   half(side: 0 | 1): MemoryNode {
-    const half = new Graft(
-      this.content,
-      this.height - 1,
-      2 * this.index + side,
-    );
+    const height = this.height - 1;
+    const halves = this.isWhole ? this.content.halves() : undefined;
+    if (halves !== undefined) {
+      const content = halves[side];
+      return content === null ? null : new Graft(content, height, 0);
+    }
+    const half = new Graft(this.content, height, 2 * this.index + side);
     return this.content.endsBefore(half.#offset) ? null : half;
   }
 
-  /** The same subtree, one level open (a page where it is small enough). */
-  open(): MemoryNode {
-    const bytes = this.content.bytes();
-    if (this.content.endsBefore(this.#offset)) return null;
-    if (this.height > PAGE_HEIGHT) {
-      const root = this.height === this.content.height
-        ? this.content.root
-        : null;
-      return new Inner(this.half(0), this.half(1), null, root);
-    }
-    const count = wordsOf(this.height);
-    const at = bytes.byteOffset + this.#offset;
-    if (at % 4 === 0 && this.#offset + 4 * count <= bytes.length) {
-      return new Page(new Int32Array(bytes.buffer, at, count), null);
-    }
-    const words = new Int32Array(count);
-    new Uint8Array(words.buffer).set(
-      bytes.subarray(this.#offset, this.#offset + 4 * count),
+  /** A copy of the words of a page, given the index of the page in this subtree; undefined where they are zero. */
+  page(index: number): Int32Array | undefined {
+    return this.content.words(
+      this.#offset + 4 * wordsOf(PAGE_HEIGHT) * index,
+      wordsOf(PAGE_HEIGHT),
     );
-    return new Page(words, null);
+  }
+
+  /** The same subtree, one level open (a page where it is small enough) and for `owner` to write to. */
+  open(owner: Owner): MemoryNode {
+    if (this.height > PAGE_HEIGHT) {
+      const root = this.isWhole ? this.content.root : null;
+      return new Inner(this.half(0), this.half(1), owner, root);
+    }
+    const words = this.content.words(this.#offset, wordsOf(this.height));
+    return words === undefined ? null : new Page(words, owner);
   }
 }
 
@@ -197,4 +145,63 @@ export function flatten(node: Inner, owner: Owner): Page | null {
       fill(part.right, at + count / 2, count / 2);
   };
   return fill(node, 0, words.length) ? new Page(words, owner, node.hash) : null;
+}
+
+/** The bytes of a subtree of at most a part. */
+function nodeBytes(node: MemoryNode, height: number): Uint8Array {
+  const words = new Int32Array(wordsOf(height));
+  const fill = (part: MemoryNode, height: number, at: number): void => {
+    if (part instanceof Page) words.set(part.words, at);
+    else if (part instanceof Graft && height <= PAGE_HEIGHT) {
+      fill(part.open(null), height, at);
+    } else if (part !== null) {
+      const [left, right] = halves(part);
+      fill(left, height - 1, at);
+      fill(right, height - 1, at + wordsOf(height - 1));
+    }
+  };
+  fill(node, height, 0);
+  return pageBytes(words);
+}
+
+/** Gives a subtree to a store that keeps such, in parts, other than what the store has already. */
+export function keepNode(
+  node: MemoryNode,
+  height: number,
+  store: ContentStore,
+): void {
+  if (node === null) return;
+  if (node instanceof Graft && node.isWhole && node.content.isStored) return;
+  const root = nodeHash(node, height);
+  if (height <= PART_HEIGHT) {
+    return store.keep!(root, height, nodeBytes(node, height));
+  }
+  const [left, right] = halves(node);
+  keepNode(left, height - 1, store);
+  keepNode(right, height - 1, store);
+  store.keepChildren!(
+    root,
+    height,
+    nodeHash(left, height - 1),
+    nodeHash(right, height - 1),
+  );
+}
+
+/** Bytes that these subtrees hold outside of contents, each node once; an inner node counts as 128. */
+export function heldBytes(roots: Iterable<MemoryNode>): number {
+  const seen = new Set<MemoryNode>();
+  let held = 0;
+  const visit = (node: MemoryNode): void => {
+    if (node === null || node instanceof Graft || seen.has(node)) return;
+    seen.add(node);
+    if (node instanceof Page) {
+      held += node.words.byteLength;
+    } else {
+      held += 128;
+      visit(node.left);
+      visit(node.right);
+    }
+  };
+  for (const root of roots) visit(root);
+  return held;
 }

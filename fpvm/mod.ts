@@ -79,7 +79,11 @@ export type {
   InstructionKind,
   InstructionName,
 } from "./encodings.ts";
-export { contentKey, MemoryContentStore } from "./content_store.ts";
+export {
+  contentKey,
+  MemoryContentStore,
+  PART_HEIGHT,
+} from "./content_store.ts";
 export type { ContentStore } from "./content_store.ts";
 export { CODE_END, Memory, MEMORY_HEIGHT, REGIONS } from "./memory.ts";
 export type { MachineMemory, RegionName } from "./memory.ts";
