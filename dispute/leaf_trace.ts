@@ -1,28 +1,23 @@
 /**
  * The run of one leaf's program in the fraud-proof VM, with the state hash at any step.
  *
- * Snapshots at even distances bound what "state at step m" costs. The machine itself is in `fpvm/`; this file only
- * composes the initial state from an execution and remembers where it has been.
+ * What "state at step m" costs is bounded in program_run.ts. The machine itself is in `fpvm/`; this file only composes
+ * the initial state from an execution.
  */
 import { type Commitment, encodeDescriptor } from "../compiler/mod.ts";
 import {
   buildWitness,
-  cloneState,
   composeInitialState,
   initialStateHash,
   MemoryContentStore,
   packState,
   REGIONS,
-  run,
-  stateHash,
   STATUS,
   type VmState,
   zeroHash,
 } from "../fpvm/mod.ts";
+import { ProgramRun, type RunLimits } from "./program_run.ts";
 import type { StateView } from "./state_view.ts";
-
-/** Snapshots kept over a whole run. */
-const SNAPSHOTS = 64;
 
 /** Roots of a node's operands in S_step, with the bytes behind them put into `store`. */
 function operandRoots(
@@ -52,19 +47,19 @@ function operandRoots(
 
 /** See the head of this file. */
 export class LeafTrace {
-  readonly #snapshots: { step: number; state: VmState }[] = [];
-  readonly #interval: number;
+  readonly #run: ProgramRun;
   readonly initialHash: Uint8Array;
   /** Steps until it stopped, at most maxSteps, at least 1. */
   readonly length: number;
   /** Roots of the operands, in the descriptor's order. */
   readonly operandRoots: readonly Uint8Array[];
 
-  /** Runs the program of node `step mod nodes` for one leaf (0 for a *whole* node) from S_step. */
+  /** Runs the program of node `step mod nodes` for one leaf (0 for a *whole* node) from S_step, once. */
   constructor(
     execution: StateView,
     readonly step: number,
     readonly leafIndex: number,
+    limits: Partial<RunLimits> = {},
   ) {
     const { commitment } = execution;
     const node = step % commitment.model.nodes.length;
@@ -89,32 +84,28 @@ export class LeafTrace {
       store,
     });
     const maxSteps = Math.max(1, Number(commitment.descriptors[node].maxSteps));
-    this.#interval = Math.max(1, Math.ceil(program.worstSteps / SNAPSHOTS));
-    this.length = this.#runToEnd(state, maxSteps);
-  }
-
-  #runToEnd(state: VmState, maxSteps: number): number {
-    let done = 0;
-    while (state.status === STATUS.running && done < maxSteps) {
-      this.#snapshots.push({ step: done, state: cloneState(state) });
-      done += run(state, Math.min(this.#interval, maxSteps - done));
-    }
-    this.#snapshots.push({ step: done, state });
-    return done;
+    this.#run = new ProgramRun(state, maxSteps, program.worstSteps, limits);
+    this.length = this.#run.length;
   }
 
   /** The machine after m steps, a copy. */
   stateAt(m: number): VmState {
-    const nearest = this.#snapshots.findLast((s) => s.step <= m) ??
-      this.#snapshots[0];
-    const state = cloneState(nearest.state);
-    run(state, m - nearest.step);
-    return state;
+    return this.#run.stateAt(m);
   }
 
   /** State hash after m steps. */
   hashAt(m: number): Uint8Array {
-    return stateHash(this.stateAt(m));
+    return this.#run.hashAt(m);
+  }
+
+  /** Steps executed so far, the first run included: what answers cost. */
+  get executedSteps(): number {
+    return this.#run.executedSteps;
+  }
+
+  /** Bytes of the pages that kept states hold, what they share counted once. */
+  get heldBytes(): number {
+    return this.#run.heldBytes;
   }
 
   /** The final state: its 178 bytes. */
@@ -123,7 +114,7 @@ export class LeafTrace {
   }
 
   get #end(): VmState {
-    return this.#snapshots[this.#snapshots.length - 1].state;
+    return this.#run.end;
   }
 
   /** Whether the program exited with code 0. */
