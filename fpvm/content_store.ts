@@ -34,6 +34,17 @@ export interface ContentStore {
   ): void;
 }
 
+/** A store that takes what a program saves and gives it again. */
+export type KeepingStore = Required<ContentStore>;
+
+/** Whether a store does so; one that lacks a part of it does not. */
+export function keepsAll(
+  store: ContentStore | undefined,
+): store is KeepingStore {
+  return store?.children !== undefined && store.keep !== undefined &&
+    store.keepChildren !== undefined;
+}
+
 /** Height of the parts, 128 KiB, that a store with `children` is asked for. */
 export const PART_HEIGHT = 12;
 

@@ -8,7 +8,7 @@
  */
 
 import { Content, ContentCache, contentOf } from "./content.ts";
-import { contentKey, type ContentStore } from "./content_store.ts";
+import { contentKey, type ContentStore, keepsAll } from "./content_store.ts";
 import { prepare, type PreparedInstruction } from "./instructions.ts";
 import {
   flatten,
@@ -284,7 +284,7 @@ export class Memory implements MachineMemory {
 
   /** Puts a saved subtree where a later graft finds it. */
   #keep(node: MemoryNode, height: number, root: Uint8Array): void {
-    if (this.store?.keep) return keepNode(node, height, this.store);
+    if (keepsAll(this.store)) return keepNode(node, height, this.store);
     this.#saved.set(contentKey(root, height), node);
     this.#owner = {};
   }

@@ -7,7 +7,7 @@
  */
 
 import type { Content } from "./content.ts";
-import { type ContentStore, PART_HEIGHT } from "./content_store.ts";
+import { type KeepingStore, PART_HEIGHT } from "./content_store.ts";
 import { hashPair, MerkleTree, tensorRoot, zeroHash } from "./tree.ts";
 
 /** Height of a page's subtree: 128 leaves, 4 KiB. */
@@ -168,18 +168,18 @@ function nodeBytes(node: MemoryNode, height: number): Uint8Array {
 export function keepNode(
   node: MemoryNode,
   height: number,
-  store: ContentStore,
+  store: KeepingStore,
 ): void {
   if (node === null) return;
   if (node instanceof Graft && node.isWhole && node.content.isStored) return;
   const root = nodeHash(node, height);
   if (height <= PART_HEIGHT) {
-    return store.keep!(root, height, nodeBytes(node, height));
+    return store.keep(root, height, nodeBytes(node, height));
   }
   const [left, right] = halves(node);
   keepNode(left, height - 1, store);
   keepNode(right, height - 1, store);
-  store.keepChildren!(
+  store.keepChildren(
     root,
     height,
     nodeHash(left, height - 1),

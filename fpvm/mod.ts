@@ -3,7 +3,7 @@
  *
  * `step` is the reference of what one instruction does, mirrored by the contract; `buildWitness` makes
  * the proof from which the contract executes one step, `stepWitness` is the contract's answer to it.
- * `run` repeats `step`; `runTranslated` does the same some twenty times as fast, by way of WebAssembly, with the
+ * `run` repeats `step`; `runTranslated` does the same some ten times as fast, by way of WebAssembly, with the
  * pages it works on in frames that `setFrameLimit` bounds.
  * The machine knows nothing of models or disputes: it runs programs on memory whose parts may be
  * committed tensors, opened when touched. It needs no files, no clock and no network.
