@@ -14,10 +14,10 @@ export interface Panel {
 }
 
 const WIDTH = 380;
-const HEIGHT = 300;
+const HEIGHT = 310;
 const LEFT = 58;
 const RIGHT = 16;
-const TOP = 34;
+const TOP = 46;
 const BOTTOM = 46;
 
 const powersBetween = (base: number, low: number, high: number): number[] => {
@@ -63,19 +63,21 @@ function panelSvg(panel: Panel, offset: number): string {
       HEIGHT - BOTTOM + 16
     }" text-anchor="middle">${v}</text>`
   );
-  const lines = panel.lines.map(({ label, color, points }) => {
+  const lines = panel.lines.map(({ color, points }) => {
     const path = points.map(([px, py]) => `${x(px)},${y(py)}`).join(" ");
-    const [lastX, lastY] = points[points.length - 1];
-    return `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>` +
-      points.map(([px, py]) =>
-        `<circle cx="${x(px)}" cy="${y(py)}" r="2.5" fill="${color}"/>`
-      ).join("") +
-      `<text x="${x(lastX)}" y="${
-        y(lastY)
-      }" dy="-7" text-anchor="end" fill="${color}">${label}</text>`;
+    const dots = points.map(([px, py]) =>
+      `<circle cx="${x(px)}" cy="${y(py)}" r="2.5" fill="${color}"/>`
+    );
+    return `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>${
+      dots.join("")
+    }`;
   });
+  const names = panel.lines.map(({ label, color }) =>
+    `<tspan style="fill:${color}">${label}</tspan>`
+  );
   return `<g transform="translate(${offset},0)">
-<text x="${LEFT}" y="18" class="t">${panel.title}</text>
+<text x="${LEFT}" y="16" class="t">${panel.title}</text>
+<text x="${LEFT}" y="32">${names.join(" · ")}</text>
 ${grid.join("\n")}
 ${ticks.join("\n")}
 <text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${
