@@ -2,6 +2,7 @@
 import { writeFile } from "../files.ts";
 import { formatCount } from "../terminal.ts";
 import type { Measures } from "./group.ts";
+import { peersTable } from "./peers.ts";
 
 /** What a machine calls itself: the processor's model, cores, operating system; no names of hosts or users. */
 async function machineText(): Promise<string> {
@@ -57,6 +58,14 @@ differences are points. Gas is that of whole transactions. \`small\` gives the
 maximum over its disputes. \`gas.move.mean\` is the mean of all transactions of a
 dispute but its opening, the opening of a node or a leaf, and the last step.
 The keys \`vm.phases.*\` are the tables of [phases.md](phases.md).
-`;
+
+\`large\` gives the maximum over a dispute about each kind of node in a model of
+the shape of the 7B LLaMA, n being that of a conversation of 2,048 tokens; its
+seconds are those of both players and the chain. \`gas.onchainMatmul1000\` is the
+cubic through a contract's products of 16, 32 and 64 rows: some hundred blocks
+of nothing else, which is why models do not run on chain. \`witness.maxBytes\` is
+the longest of fuzzed witnesses.
+
+${peersTable(measures, format)}`;
   await writeFile(path, text, "benchmarks");
 }
