@@ -16,7 +16,7 @@ const groups: Readonly<Record<string, (() => Promise<BenchGroup>) | null>> = {
   gas: () => import("./bench/gas.ts"),
   start: () => import("./bench/start.ts"),
   vm: () => import("./bench/vm.ts"),
-  cpu: null,
+  cpu: () => import("./bench/cpu.ts"),
   float: null,
   gpu: null,
   import: null,

@@ -15,7 +15,6 @@ import {
   type WasmKernel,
 } from "../compiler/mod.ts";
 import { isRelaxedFaster } from "./cpu_probe.ts";
-import { compileOptimized } from "./wasm_tier.ts";
 
 /** A compiled kernel. */
 export interface Program {
@@ -76,7 +75,7 @@ async function compile(
   return {
     number,
     kernel: compiled,
-    module: await compileOptimized(compiled.module),
+    module: await WebAssembly.compile(compiled.module),
   };
 }
 

@@ -31,6 +31,7 @@
  * @module
  */
 export { type CpuOptions, createCpuExecutor } from "./cpu.ts";
+export { isRelaxedFaster } from "./cpu_probe.ts";
 export {
   checkInputs,
   type Executor,
