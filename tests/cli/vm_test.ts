@@ -42,6 +42,19 @@ async function makeFolder(): Promise<string> {
   write("sum.elf", good);
   write("seven.elf", sumProgram(7));
   write("trap.elf", elfOf([encode("sll"), 0x0000000d], new Uint8Array(4)));
+  // Writes a word into each of 2^14 pages.
+  const fill = [
+    encode("lui", { rt: 8, imm: DATA >>> 16 }),
+    encode("ori", { rt: 9, imm: 1 << 14 }),
+    encode("sw", { rt: 9, rs: 8 }),
+    encode("addiu", { rt: 9, rs: 9, imm: -1 }),
+    encode("bgtz", { rs: 9, offset: -3 }),
+    encode("addiu", { rt: 8, rs: 8, imm: 0x1000 }),
+    encode("ori", { rt: 2, imm: SYSCALL.exit }),
+    encode("or", { rd: 4, rs: 0, rt: 0 }),
+    encode("syscall"),
+  ];
+  write("fill.elf", elfOf(fill, new Uint8Array(4)));
   write("cut.elf", good.slice(0, 0x1010));
   write("text.elf", "no executable");
   write("empty.elf", "");
@@ -121,6 +134,11 @@ const bad: Case[] = [
     "vm run sum.elf --steps x",
     2,
     `Error: option '--steps <n>' argument 'x' is invalid. expected a whole number, found "x"`,
+  ],
+  [
+    "vm run sum.elf --memory 12",
+    2,
+    `Error: option '--memory <size>' argument '12' is invalid. expected a size of at least 1M, such as 256M, found "12"`,
   ],
   [
     "vm run sum.elf --dump total:8",
@@ -213,6 +231,19 @@ Deno.test("vm: run, trace, step and debug tell what a program does", async (t) =
         assert(
           /^status +running\nat +0x00010010 <.*\nsteps +9\n/.test(some.out),
         );
+      },
+    );
+    await t.step(
+      "run --memory: an error where the machine holds more",
+      async () => {
+        const { code, err } = await run("run", "fill.elf", "--memory", "1M");
+        assertEquals(code, 3);
+        assert(
+          /^Error: Cannot run fill.elf in 1.00 MiB of memory: expected at most 768.0 KiB of pages, found 6\d\.\d MiB after 65,541 steps\nTry: Give more with --memory\n$/
+            .test(err),
+          err,
+        );
+        await succeeds(folder, ["vm", "run", "fill.elf", "--memory", "256M"]);
       },
     );
     await t.step("run: both ways give the same state", async () => {
