@@ -56,8 +56,8 @@ ${rows.map(line).join("\n")}
 Accuracies are percentages of the 10,000 test pictures of Fashion-MNIST,
 differences are points. Gas is that of whole transactions. \`small\` gives the
 maximum over its disputes. \`gas.move.mean\` is the mean of all transactions of a
-dispute but its opening, the opening of a node or a leaf, and the last step.
-The keys \`vm.phases.*\` are the tables of [phases.md](phases.md).
+dispute but its opening, the opening of a node or a leaf, and the last step. The
+keys \`vm.phases.*\` are the tables of [phases.md](phases.md).
 
 \`large\` gives the maximum over a dispute about each kind of node in a model of
 the shape of the 7B LLaMA, n being that of a conversation of 2,048 tokens; its
@@ -67,5 +67,5 @@ of nothing else, which is why models do not run on chain. \`witness.maxBytes\` i
 the longest of fuzzed witnesses.
 
 ${peersTable(measures, format)}`;
-  await writeFile(path, text, "benchmarks");
+  await writeFile(path, `${text.trimEnd()}\n`, "benchmarks");
 }
