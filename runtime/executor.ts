@@ -25,6 +25,8 @@ export type OnNode = (
 export interface RunOptions {
   /** Passes over the node list; required where the request chooses them. */
   readonly iterations?: number;
+  /** Called once, when the inputs are in their slots and the first node is about to run. */
+  readonly onReady?: () => void;
   readonly onNode?: OnNode;
 }
 
@@ -138,6 +140,7 @@ export function executorOf(model: Model, device: Device): Executor {
       state = "running";
       try {
         resetSlots(model, inputs, device.slots);
+        options.onReady?.();
         await walk(model, device, iterations, options.onNode);
         return {
           outputs: model.outputs.map((o) => device.slots[o.slot].slice()),
