@@ -17,6 +17,7 @@ import {
   type Executor,
   selfCheck,
 } from "../../runtime/mod.ts";
+import { modelFromJson, modelToJson } from "../../compiler/model/model_json.ts";
 import { testInput, testModel } from "./models.ts";
 import { onePass } from "./phases.ts";
 
@@ -82,7 +83,7 @@ Deno.test("inPhases: several outputs, iterations or a stop slot cannot be one pr
   refused({ ...model, stopSlot: 1 }, "expected no stop slot");
 });
 
-Deno.test("readBundle: gives back bundles of one and two phases, and refuses other phases", () => {
+Deno.test("readBundle: gives back bundles of one, two and three phases", () => {
   for (const phases of [1, 2, 3] as Phases[]) {
     const commitment = commitModel(onePass(phases));
     const bytes = writeBundle(commitment);
@@ -91,6 +92,29 @@ Deno.test("readBundle: gives back bundles of one and two phases, and refuses oth
     assertEquals(phasesOf(read.model), phases);
     assertEquals(writeBundle(read), bytes);
   }
+});
+
+Deno.test("modelFromJson: one phase needs a valid graph that one program can be, and no other count stands in a bundle", () => {
+  const graph = JSON.parse(modelToJson(onePass(1)));
+  const { constants, slots } = onePass(3);
+  const read = (changes: Record<string, unknown>) =>
+    modelFromJson(JSON.stringify({ ...graph, ...changes }), {
+      constant: (i) => constants[i].bytes,
+      initial: (slot) => slots[slot].initial!,
+    });
+  assertEquals(phasesOf(read({})), 1);
+  const refused = (changes: Record<string, unknown>, message: string) =>
+    assertThrows(() => read(changes), ChainLearnError, message);
+  for (const phases of [0, 2, 3]) refused({ phases }, "graph.phases");
+  refused({ phases: "1" }, "graph.phases");
+  const schedule = { kind: "request", max: 4 };
+  refused({ schedule }, "expected one iteration");
+  refused({ stopSlot: 1 }, "expected no stop slot");
+  const [first, ...others] = graph.nodes;
+  refused({ nodes: [{ ...first, whole: true }, ...others] }, "a whole node");
+  refused({ nodes: [{ ...first, result: 99 }, ...others] }, "result slot");
+  refused({ outputs: [{ ...graph.outputs[0], slot: 99 }] }, "slot of");
+  refused({ inputs: [{ ...graph.inputs[0], slot: -1 }] }, "slot of");
 });
 
 Deno.test("validateModel: a single-phase model must follow from its body", () => {
