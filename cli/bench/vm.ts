@@ -35,6 +35,7 @@ import {
   type ShippedModel,
 } from "./shipped_models.ts";
 import { leavesOf } from "./small.ts";
+import { measurePhases } from "./vm_phases.ts";
 import { measureSpeed, type Runner } from "./vm_speed.ts";
 
 async function execute(commitment: Commitment, inputs: Uint8Array[]) {
@@ -181,5 +182,6 @@ export async function measure(context: BenchContext): Promise<Measures> {
     ...await measurePrograms(context),
     ...measureKeccak(),
     alpha: await measureAlpha(context),
+    ...await measurePhases(context),
   };
 }
