@@ -33,6 +33,8 @@ export interface LaneArgs {
   readonly as: (argument: number, kind: LaneKind) => Lanes;
   /** Whether varying shift counts are in the ranges of `assumptionOf`. */
   readonly assumes: boolean;
+  /** `shiftPowers` of an argument. */
+  readonly powers: (argument: number) => Lanes;
   /** Pushes an argument that all neighbours share. */
   readonly scalar: (argument: number) => void;
   /** All ones where a condition holds. */
@@ -250,15 +252,20 @@ function pushPower(code: Code): void {
   code.op("i32x4.trunc_sat_f32x4_s");
 }
 
+/** 2^(64 - s) as i32x4 for counts s in 34..62. */
+export function shiftPowers(code: Code, counts: Lanes): Lanes {
+  return makeLanes(code, "i32", (i) => {
+    code.i32(64).op("i32x4.splat").get(counts.vectors[i]).op("i32x4.sub");
+    pushPower(code);
+  });
+}
+
 /** x >> s for s in 34..62: the high word of x, times 2^(64 - s), and of that the high word. */
 function shiftByProduct(code: Code, args: LaneArgs): Lanes {
   const high = highWords(code, args.as(0, "i64"));
-  const counts = args.as(1, "i32");
+  const powers = args.powers(1);
   const product = makeLanes(code, "i64", (i) => {
-    code.get(high.vectors[i >> 1]);
-    code.i32(64).op("i32x4.splat").get(counts.vectors[i >> 1]);
-    code.op("i32x4.sub");
-    pushPower(code);
+    code.get(high.vectors[i >> 1]).get(powers.vectors[i >> 1]);
     code.op(
       i % 2 === 0 ? "i64x2.extmul_low_i32x4_s" : "i64x2.extmul_high_i32x4_s",
     );

@@ -14,7 +14,12 @@ import { isMask } from "./contraction.ts";
 import type { Emitter } from "./emitter.ts";
 import { affine } from "./flatten.ts";
 import { type LaneFacts, SHIFT_ONE_LEFT, SHIFT_RIGHT } from "./lane_facts.ts";
-import { emitLaneOp, isCompare, type LaneArgs } from "./lane_ops.ts";
+import {
+  emitLaneOp,
+  isCompare,
+  type LaneArgs,
+  shiftPowers,
+} from "./lane_ops.ts";
 import {
   asKind,
   gatherLanes,
@@ -146,6 +151,7 @@ function strideOf(
 interface Memo {
   readonly lanes: Map<Expr, Lanes>[];
   readonly splats: Map<string, Lanes>;
+  readonly powers: Map<string, Lanes>;
   readonly bases: Map<Expr, Local>;
   readonly carried: Map<string, readonly Lanes[]>;
   readonly bound: Map<string, Expr>;
@@ -154,6 +160,7 @@ interface Memo {
 const copyMemo = (memo: Memo): Memo => ({
   lanes: memo.lanes.map((m) => new Map(m)),
   splats: new Map(memo.splats),
+  powers: new Map(memo.powers),
   bases: new Map(memo.bases),
   carried: new Map(memo.carried),
   bound: new Map(memo.bound),
@@ -176,6 +183,7 @@ export class LaneEmitter {
     this.#memo = copyMemo({
       lanes: Array.from({ length: groups }, () => new Map()),
       splats: new Map(),
+      powers: new Map(),
       bases: new Map(),
       carried: new Map(),
       bound: new Map(),
@@ -220,6 +228,9 @@ export class LaneEmitter {
       this.hoistColumns(part);
       return part;
     });
+    const isShift = expr.kind === "op" && expr.op === "i64.shr_s";
+    if (!facts.assumes || !isShift || !facts.isVarying(expr.args[1])) return;
+    for (let g = 0; g < this.groups; g++) this.#powers(expr.args[1], g);
   }
 
   /** Pushes whether every lane of every group keeps all assumptions; there is at least one. */
@@ -287,9 +298,7 @@ export class LaneEmitter {
 
   /** One scalar in every lane, once per scope. */
   #splat(expr: Expr, kind: LaneKind): Lanes {
-    const id = this.#ids.get(expr) ?? this.#ids.size;
-    this.#ids.set(expr, id);
-    const key = `${kind} ${id}`;
+    const key = `${kind} ${this.#idOf(expr)}`;
     const known = this.#memo.splats.get(key);
     if (known) return known;
     const wide = this.emitter.typeOf(expr) === "i64";
@@ -368,7 +377,11 @@ export class LaneEmitter {
   }
 
   #op(expr: Expr & { kind: "op" }, group: number): Lanes {
-    const args: LaneArgs = {
+    return emitLaneOp(this.#code, expr.op, this.#args(expr, group));
+  }
+
+  #args(expr: Expr & { kind: "op" }, group: number): LaneArgs {
+    return {
       exprs: expr.args,
       intervals: expr.args.map((a) => this.facts.of(a).interval),
       result: this.facts.of(expr).interval,
@@ -378,8 +391,25 @@ export class LaneEmitter {
       value: (i) => this.value(expr.args[i], group),
       scalar: (i) => this.emitter.emit(expr.args[i]),
       mask: (i, kind) => this.#mask(expr.args[i], group, kind),
+      powers: (i) => this.#powers(expr.args[i], group),
     };
-    return emitLaneOp(this.#code, expr.op, args);
+  }
+
+  /** Powers of two for shifts by a column's counts, once per scope. */
+  #powers(count: Expr, group: number): Lanes {
+    const key = `${group} ${this.#idOf(count)}`;
+    let powers = this.#memo.powers.get(key);
+    if (!powers) {
+      powers = shiftPowers(this.#code, this.as(count, group, "i32"));
+      this.#memo.powers.set(key, powers);
+    }
+    return powers;
+  }
+
+  #idOf(expr: Expr): number {
+    const id = this.#ids.get(expr) ?? this.#ids.size;
+    this.#ids.set(expr, id);
+    return id;
   }
 
   /** All ones where a condition holds, in lanes of a kind. */
@@ -399,18 +429,7 @@ export class LaneEmitter {
   }
 
   #compare(expr: Expr & { kind: "op" }, group: number): Lanes {
-    const args = expr.args;
-    return emitLaneOp(this.#code, expr.op, {
-      exprs: args,
-      intervals: args.map((a) => this.facts.of(a).interval),
-      result: this.facts.of(expr).interval,
-      assumes: this.facts.assumes,
-      isVarying: (i) => this.facts.isVarying(args[i]),
-      as: (i, kind) => this.as(args[i], group, kind),
-      value: (i) => this.value(args[i], group),
-      scalar: (i) => this.emitter.emit(args[i]),
-      mask: (i, kind) => this.#mask(args[i], group, kind),
-    }, true);
+    return emitLaneOp(this.#code, expr.op, this.#args(expr, group), true);
   }
 
   // --- sums and loops: all groups in one pass ------------------------------------------------------
