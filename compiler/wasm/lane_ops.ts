@@ -226,16 +226,9 @@ function emitShift(code: Code, op: Op, args: LaneArgs): Lanes | undefined {
       : undefined;
   }
   const count = args.exprs[1];
-  if (
-    op === "i64.shr_s" && count.kind === "const" &&
-    (Number(count.value) & 63) >= 32
-  ) {
-    const x = args.value(0);
-    const high = x.kind === "i64" ? highWords(code, x) : asKind(code, x, "i32");
-    const rest = x.kind === "i64" ? (Number(count.value) & 63) - 32 : 31;
-    return makeLanes(code, "i32", (i) => {
-      code.get(high.vectors[i]).i32(rest).op("i32x4.shr_s");
-    });
+  if (op === "i64.shr_s" && count.kind === "const") {
+    const words = shiftToWords(code, args, Number(count.value) & 63);
+    if (words) return words;
   }
   const kind = wide ? "i64" : "i32";
   const x = args.as(0, kind);
@@ -243,6 +236,32 @@ function emitShift(code: Code, op: Op, args: LaneArgs): Lanes | undefined {
     code.get(x.vectors[i]);
     args.scalar(1);
     code.op(`${shapeOf[kind]}.${name}`);
+  });
+}
+
+/** x >> count by high words, where the result fits them; vectors of i64 have no shift of their own on x86. */
+function shiftToWords(
+  code: Code,
+  args: LaneArgs,
+  count: number,
+): Lanes | undefined {
+  const x = args.value(0);
+  if (x.kind === "i64" && count < 32) {
+    const room = 1n << BigInt(31 + count);
+    const [{ lo, hi }] = args.intervals;
+    if (lo < -room || hi >= room) return undefined;
+    return highWords(
+      code,
+      makeLanes(code, "i64", (i) => {
+        code.get(x.vectors[i]).i32(32 - count).op("i64x2.shl");
+      }),
+    );
+  }
+  if (x.kind !== "i64" && count < 32) return undefined;
+  const high = x.kind === "i64" ? highWords(code, x) : asKind(code, x, "i32");
+  return makeLanes(code, "i32", (i) => {
+    code.get(high.vectors[i]).i32(x.kind === "i64" ? count - 32 : 31);
+    code.op("i32x4.shr_s");
   });
 }
 

@@ -1,11 +1,22 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Model } from "../../compiler/mod.ts";
+import {
+  add,
+  axis,
+  defineKernel,
+  load,
+  type Model,
+  mul,
+  operandsOf,
+  requantize,
+  sum,
+} from "../../compiler/mod.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   createCpuExecutor,
   createInterpreterExecutor,
   type Executor,
 } from "../../runtime/mod.ts";
+import { Random } from "../random.ts";
 import { testInput, testModel } from "./models.ts";
 
 /** Slots after every step. */
@@ -114,4 +125,94 @@ Deno.test("createCpuExecutor refuses a model beyond its memory and a thread coun
     ChainLearnError,
     "expected 1 to 256 threads, found 0",
   );
+});
+
+/** Two layers with weights of their own and one kernel; weights of the first are in -64..63 or anything. */
+function productModel(random: Random): Model {
+  const [rows, width] = [1 + random.below(40), 8 + random.below(60)];
+  const operands = [
+    { dtype: "i8", shape: [rows, width] },
+    { dtype: "i8", shape: [width, width] },
+    { dtype: "i32", shape: [3, width] },
+  ] as const;
+  const [x, w, q] = operandsOf(operands);
+  const row = (r: number) => load(q, r, axis(1));
+  const total = sum(
+    width,
+    (k) => mul(load(x, axis(0), k), load(w, axis(1), k)),
+  );
+  const lo = random.bool() ? 0 : -128;
+  const kernel = defineKernel({
+    name: "product",
+    operands,
+    result: operands[0],
+    body: requantize(add(total, row(0)), row(1), row(2), 0, lo, 127),
+  });
+  const limit = random.bool() ? 64 : 128;
+  const constants = [limit, 128].map((limit, i) => ({
+    name: `w${i}`,
+    type: operands[1],
+    bytes: random.bytes(width * width).map((byte) =>
+      byte % (2 * limit) - limit
+    ),
+  }));
+  const parameters = Int32Array.from(
+    { length: 3 * width },
+    (_, i) =>
+      [
+        random.below(2000) - 1000,
+        2 ** 30 + random.below(2 ** 30),
+        36 + random.below(8),
+      ][Math.floor(i / width)],
+  );
+  return {
+    name: "products",
+    mode: "fixed",
+    kernels: [kernel],
+    nodes: [0, 1].map((i) => ({
+      name: `layer${i}`,
+      kernel: 0,
+      operands: [
+        { kind: "slot", index: i === 0 ? 2 : 1 },
+        { kind: "weight", index: i },
+        { kind: "weight", index: 2 },
+      ] as const,
+      result: i === 0 ? 1 : 0,
+      whole: false,
+      lineage: [],
+    })),
+    constants: [
+      ...constants,
+      {
+        name: "q",
+        type: operands[2],
+        bytes: new Uint8Array(parameters.buffer),
+      },
+    ],
+    slots: ["y", "hidden", "x"].map((name) => ({ name, type: operands[0] })),
+    inputs: [{ name: "x", slot: 2, role: "data", accepts: { kind: "tensor" } }],
+    outputs: [{ name: "y", slot: 0, scale: 1 }],
+    schedule: { kind: "fixed", iterations: 1 },
+    kept: 1,
+  };
+}
+
+Deno.test("createCpuExecutor gives the interpreter's bytes whichever way products are summed", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new Random(seed);
+    const model = productModel(random);
+    const [, , { type }] = model.slots;
+    const input = random.bytes(type.shape[0] * type.shape[1]);
+    const expected = await createInterpreterExecutor(model).run([input]);
+    for (const plain of [false, true]) {
+      const threads = 1 + random.below(3);
+      const executor = await createCpuExecutor(model, { threads, plain });
+      try {
+        const found = await executor.run([input]);
+        assertEquals(found, expected, `Seed ${seed}, plain ${plain}`);
+      } finally {
+        executor.close();
+      }
+    }
+  }
 });
