@@ -97,7 +97,7 @@ function tinyProgram(random: Random, encoding: Encoding): VmState {
     word = (word & ~0xffff) | (random.below(4) - 1) & 0xffff;
   } else if (kind === "jump") {
     if (fields.includes("target")) word = (word & ~0x3ffffff) | 0x102;
-    else registers[(word >>> 21) & 31] = 0x40c;
+    else if (decode(word)!.rs !== 0) registers[decode(word)!.rs] = 0x40c;
   }
   return machine({
     code: [
