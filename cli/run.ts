@@ -5,6 +5,7 @@ import {
   convertOnnx,
   dtypes,
   f32FromBits,
+  graphOf,
   type Model,
   type Output,
   readers,
@@ -24,6 +25,7 @@ import { openBundle, openExecutor } from "./bundles.ts";
 import { parseDims } from "./convert.ts";
 import { readFile, stem, writeFile } from "./files.ts";
 import { readInputs } from "./inputs.ts";
+import type { RunProfile } from "./profile.ts";
 import { collect, parseChoice, parseCount } from "./options.ts";
 import { formatSeconds, formatTable, note, printJson } from "./terminal.ts";
 
@@ -37,6 +39,8 @@ interface RunCommandOptions {
   receipt?: string;
   dump?: string;
   output?: string;
+  profile?: boolean;
+  report?: string;
   dim: string[];
   json?: boolean;
 }
@@ -205,6 +209,18 @@ async function execute(
     name: output.name,
     ...describeOutput(model, output, run.outputs[i]),
   }));
+  const profile = options.profile || options.report !== undefined
+    ? await profileOf(runnable, inputs, options)
+    : undefined;
+  if (profile && options.report !== undefined) {
+    const { profilePage } = await import("./profile_page.ts");
+    const facts = reportFacts(answers, profile, receipt);
+    await writeFile(
+      options.report,
+      profilePage(model.name, facts, profile),
+      "report",
+    );
+  }
   if (options.json) {
     return printJson({
       outputs: model.outputs.map((output, i) => ({
@@ -216,6 +232,7 @@ async function execute(
       device: executor.device,
       seconds,
       receipt,
+      profile,
     });
   }
   for (const { name, label, top } of answers) {
@@ -234,6 +251,54 @@ async function execute(
       model.mode === "float" ? ", float mode" : ""
     }`,
   );
+  if (profile && options.profile) {
+    const { profileTable } = await import("./profile.ts");
+    console.log(profileTable(profile));
+  }
+}
+
+/** Profiles the model's graph on an executor of its own. */
+async function profileOf(
+  { model, commitment }: Runnable,
+  inputs: readonly Uint8Array[],
+  { device, threads = navigator.hardwareConcurrency, iterations }:
+    RunCommandOptions,
+): Promise<RunProfile> {
+  const { profileRun } = await import("./profile.ts");
+  if (model.body && device === "vm") {
+    throw new ChainLearnError(
+      `Cannot profile "${model.name}" in the machine: expected nodes, found one program of the whole model`,
+      { hint: "Profile it with --device cpu" },
+    );
+  }
+  const graph = { model: graphOf(model), commitment };
+  const executor = await executorFor(graph, device, threads);
+  try {
+    return await profileRun(model, executor, inputs, threads, iterations);
+  } finally {
+    executor.close();
+  }
+}
+
+/** What a report says above its picture. */
+function reportFacts(
+  answers: readonly { name: string; label?: string }[],
+  { device, threads }: RunProfile,
+  receipt?: Receipt,
+): [string, string][] {
+  const on = threads === 1 ? device : `${device}, ${threads} threads`;
+  return [
+    ...answers.flatMap(({ name, label }): [string, string][] =>
+      label === undefined ? [] : [[name, label]]
+    ),
+    ["device", on],
+    ...(receipt
+      ? [
+        ["model root", `0x${receipt.modelRoot}`],
+        ["final state", `0x${receipt.finalState}`],
+      ] as [string, string][]
+      : []),
+  ];
 }
 
 function dumpIndex(text: string, model: Model): number {
@@ -309,6 +374,14 @@ export function define(command: Command): void {
       parseCount,
     )
     .option("--receipt <file>", "write a receipt (.receipt.json)")
+    .option(
+      "--profile",
+      "time every node beside what this machine can do at most",
+    )
+    .option(
+      "--report <file>",
+      "write the answer and the profile as one HTML page",
+    )
     .option("--dump <node=N>", "write that node's result as a NumPy file")
     .option("-o, --output <file>", "where --dump writes (default: tensor.npy)")
     .option(

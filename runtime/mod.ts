@@ -45,6 +45,19 @@ export {
 export { createInterpreterExecutor } from "./interpreter.ts";
 export { runKernel } from "./run_kernel.ts";
 export { finishedSlotRoots, slotRoot, stateRoot } from "./commit.ts";
+export { type NodeWork, nodeWork } from "./node_work.ts";
+export {
+  type NodeProfile,
+  type Profile,
+  type ProfileOptions,
+  profileRuns,
+} from "./profile.ts";
+export {
+  type Bound,
+  boundOf,
+  type Limits,
+  measureLimits,
+} from "./profile_limits.ts";
 export {
   createVmExecutor,
   type LeafRun,
