@@ -143,7 +143,7 @@ Deno.test("measureLimits finds a limit for every pair of factors, floats by inte
   const limits = await measureLimits({ nodes, runs: 1, seconds: 3 }, {});
   assertEquals(Object.keys(limits.macs), ["i8 i8", "f32 f32", "i8 f32"]);
   assertEquals(Object.keys(limits.traffic), [`${2 ** 19}`]);
-  const rates = [
+  const rates: number[] = [
     ...Object.values(limits.macs),
     ...Object.values(limits.traffic),
   ];
