@@ -7,6 +7,7 @@
  * Values never depend on it, since expressions are pure.
  */
 import type { Expr, Kernel } from "../ir.ts";
+import { partsOf } from "./parts.ts";
 
 /** What a subexpression depends on. */
 export interface Dependence {
@@ -64,6 +65,7 @@ function dependenceOf(
   scope: Scope,
   found: Map<Expr, Dependence>,
 ): Dependence {
+  const parts = () => partsOf(expr).map((e) => visit(e, scope, found));
   switch (expr.kind) {
     case "const":
     case "iteration":
@@ -79,33 +81,21 @@ function dependenceOf(
       };
     }
     case "op":
-      return join(expr.args.map((a) => visit(a, scope, found)));
     case "load":
-      return join(expr.index.map((a) => visit(a, scope, found)));
+      return join(parts());
     case "call":
-      return join(expr.args.map((a) => visit(a, scope, found)), [], true);
+      return join(parts(), [], true);
     case "let": {
       const value = visit(expr.value, scope, found);
       scope.set(expr.name, value);
       return join([value, visit(expr.body, scope, found)]);
     }
     case "sum":
-      return join(
-        [expr.first, expr.count, expr.term].map((e) => visit(e, scope, found)),
-        [expr.index],
-        true,
-      );
-    case "loop":
-      return join(
-        [
-          expr.first,
-          expr.count,
-          ...expr.carry.flatMap((c) => [c.init, c.next]),
-          expr.result,
-        ].map((e) => visit(e, scope, found)),
-        [expr.index, ...expr.carry.map((c) => c.name)],
-        true,
-      );
+      return join(parts(), [expr.index], true);
+    case "loop": {
+      const carries = expr.carry.map((c) => c.name);
+      return join(parts(), [expr.index, ...carries], true);
+    }
     default:
       return expr satisfies never;
   }

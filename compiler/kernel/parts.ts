@@ -1,5 +1,7 @@
 /**
- * The one traversal of expressions: what a pass that rewrites or looks at all of a kernel is written over.
+ * The one traversal of expressions: what a pass is written over that rewrites all of a kernel or looks for something.
+ *
+ * A pass in which most kinds of expressions mean something has a switch of its own.
  */
 import type { Expr } from "../ir.ts";
 
@@ -40,4 +42,38 @@ export function mapParts(expr: Expr, part: (e: Expr) => Expr): Expr {
     default:
       return expr satisfies never;
   }
+}
+
+/** The parts of an expression in the order of its fields, as {@linkcode mapParts} visits them. */
+export function partsOf(expr: Expr): readonly Expr[] {
+  switch (expr.kind) {
+    case "const":
+    case "axis":
+    case "iteration":
+    case "var":
+      return [];
+    case "op":
+    case "call":
+      return expr.args;
+    case "load":
+      return expr.index;
+    case "let":
+      return [expr.value, expr.body];
+    case "sum":
+      return [expr.first, expr.count, expr.term];
+    case "loop":
+      return [
+        expr.first,
+        expr.count,
+        ...expr.carry.flatMap((c) => [c.init, c.next]),
+        expr.result,
+      ];
+    default:
+      return expr satisfies never;
+  }
+}
+
+/** Whether an expression or anything inside it passes the test. */
+export function someExpr(expr: Expr, test: (e: Expr) => boolean): boolean {
+  return test(expr) || partsOf(expr).some((part) => someExpr(part, test));
 }

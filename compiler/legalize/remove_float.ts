@@ -5,7 +5,7 @@
  * kernel is an ordinary kernel with the same result, so that every target can run it; those without floats must.
  */
 import { call } from "../kernel/build.ts";
-import { mapParts } from "../kernel/parts.ts";
+import { mapParts, partsOf, someExpr } from "../kernel/parts.ts";
 import {
   type Carry,
   dtypes,
@@ -54,9 +54,9 @@ class FloatRemoval {
 
   #use(fn: ScalarFunction): void {
     this.#used.add(fn);
-    const visit = (e: Expr): Expr => {
+    const visit = (e: Expr): void => {
       if (e.kind === "call") this.#use(LIBRARY.find((f) => f.name === e.fn)!);
-      return mapParts(e, visit);
+      partsOf(e).forEach(visit);
     };
     visit(fn.body);
   }
@@ -137,13 +137,9 @@ class FloatRemoval {
 
 /** The kernel without f32 arithmetic; the kernel itself where it has none. */
 export function removeFloat(kernel: Kernel): Kernel {
-  let computes = false;
-  const visit = (e: Expr): Expr => {
-    computes ||= e.kind === "op" && isSoft(e.op) ||
-      e.kind === "sum" && e.type === "f32";
-    return mapParts(e, visit);
-  };
-  for (const fn of kernel.functions) visit(fn.body);
-  visit(kernel.body);
-  return computes ? new FloatRemoval(kernel).run() : kernel;
+  const computes = (e: Expr) =>
+    e.kind === "op" && isSoft(e.op) || e.kind === "sum" && e.type === "f32";
+  return [kernel, ...kernel.functions].some((f) => someExpr(f.body, computes))
+    ? new FloatRemoval(kernel).run()
+    : kernel;
 }

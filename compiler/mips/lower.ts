@@ -20,6 +20,7 @@ import {
   type WordOp,
 } from "../legalize/legalize.ts";
 import { type Dependences, dependences } from "../kernel/hoisting.ts";
+import { someExpr } from "../kernel/parts.ts";
 import { removeFloat } from "../legalize/remove_float.ts";
 import { narrowStored, widenStored } from "../legalize/storage.ts";
 import { linearize, redirect } from "./address.ts";
@@ -527,32 +528,5 @@ function zeros(sum: Sum, graph: Graph): Words {
 }
 
 /** Whether the variable occurs in the expression. */
-function mentions(expr: Expr, name: string): boolean {
-  const any = (list: readonly Expr[]) => list.some((e) => mentions(e, name));
-  switch (expr.kind) {
-    case "const":
-    case "axis":
-    case "iteration":
-      return false;
-    case "var":
-      return expr.name === name;
-    case "op":
-    case "call":
-      return any(expr.args);
-    case "load":
-      return any(expr.index);
-    case "let":
-      return any([expr.value, expr.body]);
-    case "sum":
-      return any([expr.first, expr.count, expr.term]);
-    case "loop":
-      return any([
-        expr.first,
-        expr.count,
-        ...expr.carry.flatMap((c) => [c.init, c.next]),
-        expr.result,
-      ]);
-    default:
-      return expr satisfies never;
-  }
-}
+const mentions = (expr: Expr, name: string) =>
+  someExpr(expr, (e) => e.kind === "var" && e.name === name);

@@ -6,6 +6,7 @@
  */
 import { ChainLearnError, LEAF_BYTES, REGIONS } from "../../fpvm/mod.ts";
 import type { Expr, Kernel } from "../ir.ts";
+import { partsOf } from "../kernel/parts.ts";
 
 /** How an operand is committed: height of its tree, and whether it is a constant of the model. */
 export interface LeafOperand {
@@ -58,32 +59,8 @@ export function placeOperands(
 function operandsRead(kernel: Kernel): ReadonlySet<number> {
   const found = new Set<number>();
   const visit = (expr: Expr): void => {
-    switch (expr.kind) {
-      case "const":
-      case "axis":
-      case "iteration":
-      case "var":
-        return;
-      case "load":
-        found.add(expr.operand);
-        return expr.index.forEach(visit);
-      case "op":
-      case "call":
-        return expr.args.forEach(visit);
-      case "let":
-        return [expr.value, expr.body].forEach(visit);
-      case "sum":
-        return [expr.first, expr.count, expr.term].forEach(visit);
-      case "loop":
-        return [
-          expr.first,
-          expr.count,
-          ...expr.carry.flatMap((c) => [c.init, c.next]),
-          expr.result,
-        ].forEach(visit);
-      default:
-        return expr satisfies never;
-    }
+    if (expr.kind === "load") found.add(expr.operand);
+    partsOf(expr).forEach(visit);
   };
   if (kernel.update) found.add(kernel.update.operand);
   visit(kernel.body);

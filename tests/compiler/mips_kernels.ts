@@ -5,8 +5,16 @@
  */
 import * as b from "../../compiler/kernel/build.ts";
 import { defineKernel } from "../../compiler/kernel/define.ts";
-import type { DType, Kernel, TensorType } from "../../compiler/ir.ts";
+import { someExpr } from "../../compiler/kernel/parts.ts";
+import type { DType, Expr, Kernel, TensorType } from "../../compiler/ir.ts";
 import { sumWindows } from "../../compiler/lower/windows.ts";
+
+/** Whether a loop's count is computed, so that a program may take fewer steps than the bound. */
+export const computesCounts = (body: Expr): boolean =>
+  someExpr(
+    body,
+    (e) => (e.kind === "sum" || e.kind === "loop") && e.count.kind !== "const",
+  );
 
 /** result[m, n] = requantize(sum over k of a[m, k] * w[k, n] or w[n, k], plus bias[n]). */
 export function matmul(

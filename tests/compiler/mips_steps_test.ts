@@ -5,12 +5,13 @@ import {
   randomKernel,
   runLeaves,
 } from "../../compiler/conformance/mod.ts";
-import { byteLength, type Expr, type Kernel } from "../../compiler/ir.ts";
+import { byteLength, type Kernel } from "../../compiler/ir.ts";
 import { emitLeafProgram } from "../../compiler/mips/mod.ts";
 import { leafOperands } from "../../compiler/conformance/mod.ts";
 import { convertedModels } from "./converted_models.ts";
 import {
   argMax,
+  computesCounts,
   convolution,
   matmul,
   maxPool,
@@ -20,27 +21,6 @@ import {
 } from "./mips_kernels.ts";
 import { leafState, traceData } from "./mips_taint.ts";
 import { Random } from "../random.ts";
-
-/** Whether a loop's count is computed, so that a leaf may take less than the bound. */
-function computesCounts(expr: Expr): boolean {
-  const any = (list: readonly Expr[]) => list.some(computesCounts);
-  switch (expr.kind) {
-    case "op":
-    case "call":
-      return any(expr.args);
-    case "load":
-      return any(expr.index);
-    case "let":
-      return any([expr.value, expr.body]);
-    case "sum":
-      return expr.count.kind !== "const" || any([expr.first, expr.term]);
-    case "loop":
-      return expr.count.kind !== "const" ||
-        any([...expr.carry.flatMap((c) => [c.init, c.next]), expr.result]);
-    default:
-      return false;
-  }
-}
 
 const isExact = ({ body, functions }: Kernel) =>
   ![body, ...functions.map((f) => f.body)].some(computesCounts);
