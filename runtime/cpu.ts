@@ -24,6 +24,8 @@ const PAGE = 65536;
 const MAX_PAGES = 65536;
 /** Operations below which a node is not worth cutting, nor waking threads for. */
 const FORK_WORK = 200_000;
+/** Looks at the others' state before this thread sleeps, about 0.1 ms. */
+const JOIN_LOOKS = 50_000;
 /** Parts of a node for each thread: who is held up by other work on the machine takes fewer. */
 const PARTS = 8;
 /**
@@ -201,18 +203,15 @@ class Cpu implements Device {
     const [own] = this.#plan.threads;
     words[1] = node;
     words[2] = iteration;
-    Atomics.store(words, 3, 0);
-    Atomics.store(words, 4, this.#workers.length);
+    Atomics.store(words, 3, Math.ceil(units / part));
     Atomics.add(words, 0, 1);
     Atomics.notify(words, 0);
-    for (;;) {
-      const begin = Atomics.add(words, 3, 1) * part;
-      if (begin >= units) break;
+    for (let left; (left = Atomics.sub(words, 3, 1)) > 0;) {
+      const begin = (left - 1) * part;
       const end = Math.min(units, begin + part);
       this.#runs[kernel](...addresses, iteration, begin, end, own);
     }
-    // The others finish within one part's time, and a page's main thread may not sleep.
-    while (Atomics.load(words, 4) !== 0);
+    this.#join();
     if (Atomics.load(words, 5) !== 0) {
       throw new ChainLearnError(
         `Cannot run node "${
@@ -220,6 +219,16 @@ class Cpu implements Device {
         }": expected every thread to finish, found one that failed`,
         { exitCode: 3 },
       );
+    }
+  }
+
+  /** Waits for parts that others have taken; they mostly end within one part's time. */
+  #join(): void {
+    const words = this.#control;
+    for (let i = 0; i < JOIN_LOOKS && Atomics.load(words, 4) !== 0; i++);
+    // A thread that has lost its core may get the one that looking would keep.
+    for (let busy; (busy = Atomics.load(words, 4)) !== 0;) {
+      Atomics.wait(words, 4, busy);
     }
   }
 

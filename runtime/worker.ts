@@ -3,7 +3,11 @@
  *
  * `workerMain` is started from its own text in a blob, so that it needs no file beside a bundled program;
  * therefore it refers to nothing outside itself but types. Words of the control block: 0 epoch, 1 job
- * (-1 ends the thread), 2 iteration, 3 next part, 4 threads still at work, 5 a part failed.
+ * (-1 ends the thread), 2 iteration, 3 parts left, 4 threads at work, 5 a part failed.
+ *
+ * A node is over when no part is left and no thread is at work. So a thread first counts itself in, then
+ * takes a part, and only then reads which job it is: parts are left only while that job cannot end. A
+ * thread that wakes too late finds none, and nobody has waited for it.
  */
 
 /** One node as threads see it. */
@@ -42,6 +46,13 @@ export function workerMain(): void {
       new WebAssembly.Instance(module, { env: { memory } }).exports
         .run as (...args: number[]) => void
     );
+    const work = () => {
+      for (let left; (left = Atomics.sub(words, 3, 1)) > 0;) {
+        const { kernel, addresses, units, part } = jobs[words[1]];
+        const end = Math.min(units, left * part);
+        runs[kernel](...addresses, words[2], (left - 1) * part, end, scratch);
+      }
+    };
     let epoch = Atomics.load(words, 0);
     scope.postMessage("ready");
     for (;;) {
@@ -52,21 +63,14 @@ export function workerMain(): void {
       const now = Atomics.load(words, 0);
       if (now === epoch) continue;
       epoch = now;
-      if (words[1] < 0) break;
+      if (Atomics.load(words, 1) < 0) break;
+      Atomics.add(words, 4, 1);
       try {
-        const { kernel, addresses, units, part } = jobs[words[1]];
-        const iteration = words[2];
-        for (;;) {
-          const begin = Atomics.add(words, 3, 1) * part;
-          if (begin >= units) break;
-          const end = Math.min(units, begin + part);
-          runs[kernel](...addresses, iteration, begin, end, scratch);
-        }
+        work();
       } catch {
         Atomics.store(words, 5, 1);
       }
-      Atomics.sub(words, 4, 1);
-      Atomics.notify(words, 4);
+      if (Atomics.sub(words, 4, 1) === 1) Atomics.notify(words, 4);
     }
     scope.close();
   };
