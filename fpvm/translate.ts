@@ -34,6 +34,8 @@ import {
 const STEPS_PER_CALL = 2 ** 20;
 /** Steps after which code that is not translated is, where control came in the middle of it. */
 const MAX_STEPPED = 4 * MAX_BODY;
+/** Steps from a page fault to where the rest of the block may be translated, so that a few such places do. */
+const MAX_RESUMED = 4;
 
 /** Frames unless {@linkcode setFrameLimit} says otherwise: 32 MiB. */
 const DEFAULT_FRAMES = 8192;
@@ -101,8 +103,10 @@ class TranslatedRun {
     const isAlone = this.#isArrival &&
       this.#translation.isUntranslatable(state.pc);
     this.#isAstray ||= this.#isArrival || this.#stepped > MAX_STEPPED;
+    const isInside = this.#stepped < MAX_RESUMED && !this.#isArrival;
     step(state);
     this.#stepped++;
+    if (isInside && state.nextPc === state.pc + 4) this.#resumeLater();
     this.#isArrival = isAlone || (isSlot && this.#isAstray);
     return 1;
   }
@@ -115,6 +119,15 @@ class TranslatedRun {
     const { registers, memory: _, ...rest } = this.#state;
     Object.assign(state, rest);
     state.registers.set(registers);
+  }
+
+  /** Tells where control goes on after an instruction that a block left to `step`: at every fourth place only. */
+  #resumeLater(): void {
+    const { pc } = this.#state;
+    if (pc % (4 * MAX_RESUMED) !== 0 || pc >= CODE_END) return;
+    if (this.#host.jumpTable[pc >>> 2] === 0) {
+      this.#translation.resumeAt(pc, this.#host);
+    }
   }
 
   /** Entry of the present pc in the jump table; 0 where control cannot enter translated code. */

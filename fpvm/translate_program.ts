@@ -12,6 +12,7 @@ import {
   type Block,
   type CodeReader,
   entriesOf,
+  exitsOf,
   findBlocks,
 } from "./translate_blocks.ts";
 import { emitFunction, type TranslatedFunction } from "./translate_function.ts";
@@ -22,6 +23,12 @@ import type { DecodedCode, FramedMemory } from "./translate_memory.ts";
 const MAX_PROGRAMS = 32;
 /** Most arrivals at code that is not translated before it is. */
 const MAX_PATIENCE = 64;
+/** Times that control must go on at a place inside a block before the rest of it is translated. */
+const LEAST_RESUMES = 2;
+/** Groups that begin inside a block of another, and blocks in each. */
+const MAX_RESTS = 160;
+const MAX_REST_BLOCKS = 32;
+const REST_BYTES = 256;
 
 /** A group of blocks and its function. */
 interface Group {
@@ -30,6 +37,8 @@ interface Group {
   readonly blocks: readonly Block[];
   readonly entries: ReadonlyMap<number, number>;
   readonly run: TranslatedFunction;
+  /** Whether it begins inside a block of another group. */
+  readonly isRest: boolean;
 }
 
 /** The translation that the jump table and the table of functions hold. */
@@ -44,6 +53,9 @@ export class Translation {
   readonly #pending = new Set<number>();
   /** Places of code that only `step` executes. */
   readonly #untranslatable = new Set<number>();
+  /** Times that control went on inside a block, by place. */
+  readonly #resumes = new Map<number, number>();
+  #rests = 0;
   #arrivals = 0;
   #patience = 1;
 
@@ -80,36 +92,62 @@ export class Translation {
     return host.jumpTable[pc >>> 2];
   }
 
+  /**
+   * Notes that control goes on at `pc`, inside a block that it left for want of a page. Where that happens again,
+   * as in a leaf's program that is run for every leaf, the code from there to the next entry becomes groups of its
+   * own: `step` would execute hundreds of instructions of an unrolled loop for each page. They end where an
+   * address is a multiple of {@linkcode REST_BYTES}, so that what follows is shared by all that begin before.
+   */
+  resumeAt(pc: number, host: FramedMemory): void {
+    const resumes = (this.#resumes.get(pc) ?? 0) + 1;
+    this.#resumes.set(pc, resumes);
+    if (resumes !== LEAST_RESUMES) return;
+    const isEntry = (pc: number) => host.jumpTable[pc >>> 2] !== 0;
+    const read = readerOf(host);
+    for (let start = pc; !isEntry(start) && this.#hasRoom;) {
+      const end = start - start % REST_BYTES + REST_BYTES;
+      const blocks = findBlocks(
+        [start],
+        (pc) => pc === end ? null : read(pc),
+        isEntry,
+        MAX_REST_BLOCKS,
+      );
+      if (blocks.every((block) => block.start !== start)) return;
+      this.#rests++;
+      const number = this.#groups.length + 1;
+      this.#put(number, blocks, new Set([start]), host, true);
+      if (!blocks.some((block) => exitsOf(block).includes(end))) return;
+      start = end;
+    }
+  }
+
+  get #hasRoom(): boolean {
+    return this.#rests < MAX_RESTS && this.#groups.length < MAX_FUNCTIONS;
+  }
+
   /** Translates the pending places, with the newest group if they go into one. */
   #translate(host: FramedMemory): void {
-    const read: CodeReader = (pc) => {
-      try {
-        return host.instruction(pc);
-      } catch {
-        // Code of a graft whose content is missing: `step` says so if it is ever executed.
-        return null;
-      }
-    };
+    const read = readerOf(host);
     for (const pc of [...this.#pending]) {
       if (findBlocks([pc], read, () => true, 1).length > 0) continue;
       this.#untranslatable.add(pc);
       this.#pending.delete(pc);
     }
     if (this.#pending.size === 0) return;
-    const newest = this.#groups.at(-1);
-    const others = this.#groups.slice(0, -1);
+    const wholes = this.#groups.filter(({ isRest }) => !isRest);
+    const newest = wholes.pop();
     const isIn = (groups: readonly Group[]) => (pc: number) =>
       groups.some(({ entries }) => entries.has(pc));
     if (newest !== undefined) {
       const roots = new Set([...newest.roots, ...this.#pending]);
       // One block more than fits shows whether all of them do.
-      const blocks = findBlocks(roots, read, isIn(others), MAX_BLOCKS + 1);
+      const blocks = findBlocks(roots, read, isIn(wholes), MAX_BLOCKS + 1);
       if (blocks.length <= MAX_BLOCKS) {
         withdraw(newest, host);
-        this.#groups.pop();
         this.#patience = Math.min(2 * this.#patience, MAX_PATIENCE);
-        return this.#add(blocks, roots, host);
+        return this.#put(newest.number, blocks, roots, host);
       }
+      wholes.push(newest);
     }
     if (this.#groups.length === MAX_FUNCTIONS) {
       this.#pending.forEach((pc) => this.#untranslatable.add(pc));
@@ -117,33 +155,50 @@ export class Translation {
     }
     this.#patience = 1;
     const roots = new Set(this.#pending);
-    const blocks = findBlocks(roots, read, isIn(this.#groups), MAX_BLOCKS);
-    this.#add(blocks, roots, host);
+    const blocks = findBlocks(roots, read, isIn(wholes), MAX_BLOCKS);
+    this.#put(this.#groups.length + 1, blocks, roots, host);
   }
 
-  #add(
+  /** Translates blocks to the group of that number. */
+  #put(
+    number: number,
     blocks: readonly Block[],
     roots: ReadonlySet<number>,
     host: FramedMemory,
+    isRest = false,
   ): void {
-    const number = this.#groups.length + 1;
     const starts = entriesOf(blocks, roots);
     const { bytes, entries } = emitFunction(blocks, starts, number);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       host: { memory: host.wasm, functions: host.functions },
     });
     const run = instance.exports.run as TranslatedFunction;
-    const group = { number, roots, blocks, entries, run };
-    this.#groups.push(group);
+    const group = { number, roots, blocks, entries, run, isRest };
+    this.#groups[number - 1] = group;
     enter(group, host);
   }
 }
 
-function enter({ number, entries, run }: Group, host: FramedMemory): void {
-  host.functions.set(number, run);
+function enter(group: Group, { functions, jumpTable }: FramedMemory): void {
+  const { number, entries, run, isRest } = group;
+  functions.set(number, run);
   for (const [pc, id] of entries) {
-    host.jumpTable[pc >>> 2] = number * 2 ** ENTRY_BITS + id;
+    // A whole loop is better than one that is entered in the middle.
+    if (isRest && jumpTable[pc >>> 2] !== 0) continue;
+    jumpTable[pc >>> 2] = number * 2 ** ENTRY_BITS + id;
   }
+}
+
+/** Reads the code of the program that runs. */
+function readerOf(host: FramedMemory): CodeReader {
+  return (pc) => {
+    try {
+      return host.instruction(pc);
+    } catch {
+      // Code of a graft whose content is missing: `step` says so if it is ever executed.
+      return null;
+    }
+  };
 }
 
 function withdraw({ entries }: Group, host: FramedMemory): void {

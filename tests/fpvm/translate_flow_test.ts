@@ -225,6 +225,48 @@ Deno.test("runTranslated: what others write between two runs is seen, by clones 
   assertEquals(packState(a).toHex(), packState(b).toHex());
 });
 
+Deno.test("runTranslated: pages met first anywhere in a long unrolled loop, the same program again and again", () => {
+  const random = new Random(41);
+  const body = Array.from({ length: 700 }, (_, i) => {
+    const [rt, imm] = [8 + i % 5, 8 * i];
+    switch (i % 7) {
+      case 0:
+        return encode("lw", { rt, rs: 16, imm });
+      case 3:
+        return encode("sw", { rt, rs: 17, imm });
+      case 5:
+        return encode("beq", { rs: rt, rt: 13, offset: 1 });
+      default:
+        return encode("addu", { rd: rt, rs: rt, rt: 8 + i % 3 });
+    }
+  });
+  const code = [
+    ...body,
+    ...words(
+      ["addiu", { rt: 16, rs: 16, imm: 5600 }],
+      ["addiu", { rt: 17, rs: 17, imm: 5600 }],
+      ["addiu", { rt: 20, rs: 20, imm: -1 }],
+      ["bne", { rs: 20, offset: -704 }],
+      ["sll"],
+      ["syscall"],
+    ),
+  ];
+  const data: Record<number, number> = {};
+  for (let at = 0; at < 30_000; at += 1000) data[0x3001_0000 + at] = at;
+  for (let round = 0; round < 60; round++) {
+    const from = 0x3001_0000 + 4 * random.below(1024);
+    const registers = {
+      2: 4001,
+      13: random.below(3),
+      16: from,
+      17: from + 4 * random.below(2048),
+      20: 4,
+    };
+    const stops = [random.below(900), random.below(3000), 5000];
+    check(machine({ code, registers, words: data }), stops, `round ${round}`);
+  }
+});
+
 Deno.test("setFrameLimit: a program walks forty times more grafted pages than there are frames", () => {
   const store = new MemoryContentStore();
   const [height, pages] = [16, 512];
