@@ -19,6 +19,61 @@ export async function readFile(
   }
 }
 
+/** A file that is read in pieces, when they are asked for; nothing stays open between. */
+export interface FileInPieces {
+  readonly size: number;
+  /** Which file it is and since when: another text once the bytes have changed. */
+  readonly state: string;
+  /** Throws where the file is no longer what it was when this was made. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+function stateOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
+  return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
+}
+
+/** Looks at a file that will be read in pieces; `what` says what it is for. */
+export function fileInPieces(path: string, what: string): FileInPieces {
+  const refuse = (found: string, cause?: unknown) =>
+    new ChainLearnError(`Cannot read ${what} ${path}: ${found}`, {
+      cause,
+      hint: "Check the path and its permissions",
+    });
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      if (cause instanceof ChainLearnError) throw cause;
+      throw refuse(reason(cause), cause);
+    }
+  };
+  const info = attempt(() => Deno.statSync(path));
+  const state = stateOf(info);
+  return {
+    size: info.size,
+    state,
+    read: (offset, length) =>
+      attempt(() => {
+        using file = Deno.openSync(path, { read: true });
+        if (stateOf(file.statSync()) !== state) {
+          throw refuse("expected the file as it was, found a changed one");
+        }
+        const bytes = new Uint8Array(length);
+        file.seekSync(offset, Deno.SeekMode.Start);
+        for (let at = 0; at < length;) {
+          const count = file.readSync(bytes.subarray(at));
+          if (count === null) {
+            throw refuse(
+              `expected ${offset + length} bytes, found ${offset + at}`,
+            );
+          }
+          at += count;
+        }
+        return bytes;
+      }),
+  };
+}
+
 /** Reads a whole text file. */
 export async function readText(path: string, what: string): Promise<string> {
   return new TextDecoder().decode(await readFile(path, what));

@@ -2,14 +2,12 @@
 import type { Command } from "commander";
 import {
   type Commitment,
-  convertOnnx,
   dtypes,
   f32FromBits,
   graphOf,
   type Model,
   type Output,
   readers,
-  validateModel,
 } from "../compiler/mod.ts";
 import { ChainLearnError, tensorRoot } from "../fpvm/mod.ts";
 import {
@@ -21,7 +19,13 @@ import {
   slotRoot,
   stateRoot,
 } from "../runtime/mod.ts";
-import { openBundle, openExecutor } from "./bundles.ts";
+import {
+  defaultThreads,
+  openBundle,
+  openExecutor,
+  requireBundleName,
+} from "./bundles.ts";
+import { openChecked } from "./checked_bundles.ts";
 import { parseDims } from "./convert.ts";
 import { readFile, stem, writeFile } from "./files.ts";
 import { readInputs } from "./inputs.ts";
@@ -59,21 +63,27 @@ export interface Receipt {
   readonly version: string;
 }
 
-/** A model ready to run: a bundle with its commitment, or a float model from ONNX without one. */
+/** A model ready to run: from a bundle, or a float model from ONNX, which has no root. */
 export interface Runnable {
   readonly model: Model;
+  readonly modelRoot?: Uint8Array;
+  /** What runs in the machine; absent where it was checked before and is not needed. */
   readonly commitment?: Commitment;
 }
 
 /** Opens a bundle, or converts an ONNX file to float mode in memory. */
-export async function openRunnable(
+async function openRunnable(
   path: string,
-  dims: readonly string[] = [],
+  { dim: dims, device }: RunCommandOptions,
 ): Promise<Runnable> {
   if (!path.endsWith(".onnx")) {
+    requireBundleName(path);
+    if (device !== "vm") return await openChecked(path);
     const commitment = await openBundle(path);
-    return { model: commitment.model, commitment };
+    const { model, modelRoot } = commitment;
+    return { model, modelRoot, commitment };
   }
+  const { convertOnnx, validateModel } = await import("../compiler/mod.ts");
   const bytes = await readFile(path, "model");
   const { model } = convertOnnx(bytes, {
     name: stem(path),
@@ -141,17 +151,16 @@ export function describeOutput(
 
 /** The receipt of a finished run. */
 export function receiptOf(
-  commitment: Commitment,
+  { model, modelRoot }: Pick<Commitment, "model" | "modelRoot">,
   inputs: readonly Uint8Array[],
   iterations: number,
   run: Run,
   device: string,
 ): Receipt {
-  const { model } = commitment;
   const roots = run.slots.map((bytes, slot) => slotRoot(model, slot, bytes));
   return {
     format: "chainlearn receipt 1",
-    modelRoot: commitment.modelRoot.toHex(),
+    modelRoot: modelRoot.toHex(),
     inputRoots: inputs.map((input) => tensorRoot(input).toHex()),
     iterations,
     outputs: run.outputs.map((output) => output.toHex()),
@@ -165,10 +174,11 @@ async function execute(
   path: string,
   options: RunCommandOptions,
 ): Promise<void> {
-  const runnable = await openRunnable(path, options.dim);
-  const { model, commitment } = runnable;
+  const runnable = await openRunnable(path, options);
+  const { model, modelRoot } = runnable;
   const inputs = await readInputs(options.input, model);
-  const executor = await executorFor(runnable, options.device, options.threads);
+  const threads = options.threads ?? defaultThreads(model, options.iterations);
+  const executor = await executorFor(runnable, options.device, threads);
   const started = performance.now();
   let dumped: Uint8Array | undefined;
   const dumpNode = options.dump === undefined
@@ -190,9 +200,9 @@ async function execute(
       "tensor",
     );
   }
-  const receipt = commitment &&
+  const receipt = modelRoot &&
     receiptOf(
-      commitment,
+      { model, modelRoot },
       inputs,
       iterationsOf(model, options.iterations),
       run,
@@ -210,7 +220,7 @@ async function execute(
     ...describeOutput(model, output, run.outputs[i]),
   }));
   const profile = options.profile || options.report !== undefined
-    ? await profileOf(runnable, inputs, options)
+    ? await profileOf(runnable, inputs, { ...options, threads })
     : undefined;
   if (profile && options.report !== undefined) {
     const { profilePage } = await import("./profile_page.ts");
@@ -261,8 +271,7 @@ async function execute(
 async function profileOf(
   { model, commitment }: Runnable,
   inputs: readonly Uint8Array[],
-  { device, threads = navigator.hardwareConcurrency, iterations }:
-    RunCommandOptions,
+  { device, threads, iterations }: RunCommandOptions & { threads: number },
 ): Promise<RunProfile> {
   const { profileRun } = await import("./profile.ts");
   if (model.body && device === "vm") {
@@ -365,7 +374,7 @@ export function define(command: Command): void {
     )
     .option(
       "-t, --threads <n>",
-      "CPU threads (default: as many as there are)",
+      "CPU threads (default: as many as there are; 1 for a small model)",
       parseCount,
     )
     .option(

@@ -223,7 +223,14 @@ export {
   phasesOf,
 } from "./model/phases.ts";
 export { validateModel } from "./model/validate.ts";
-export { readBundle, writeBundle } from "./model/bundle.ts";
+export {
+  bundleDigest,
+  openBundle,
+  type OpenedBundle,
+  readBundle,
+  writeBundle,
+} from "./model/bundle.ts";
+export type { ByteSource } from "./model/safetensors.ts";
 
 // Language models.
 export { LLAMA_7B, type LlamaShape } from "./llama/shape.ts";

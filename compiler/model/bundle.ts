@@ -20,8 +20,12 @@ import { modelFromJson, modelToJson } from "./model_json.ts";
 import { FORMAT_VERSION } from "./model_root.ts";
 import { graphOf } from "./phases.ts";
 import {
+  type ByteSource,
+  isPad,
+  openSafetensors,
   readHeader,
   readSafetensors,
+  type SafetensorsFile,
   type StoredTensor,
   writeSafetensors,
 } from "./safetensors.ts";
@@ -132,10 +136,24 @@ function damaged(
   );
 }
 
-/** Parses and checks a bundle; `file` names it in errors. */
-export function readBundle(bytes: Uint8Array, file: string): Commitment {
-  const header = readHeader(bytes, file);
-  const { metadata, tensors } = readSafetensors(bytes, file);
+/** A bundle's parts as the header lists them; nothing of them is checked against the roots. */
+interface Parts {
+  readonly model: Model;
+  /** How the file lists each constant. */
+  readonly listed: readonly StoredTensor[];
+  readonly code: StoredTensor;
+  readonly tree: StoredTensor;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly digest: string;
+}
+
+/** Checks the header and parses the graph. */
+function openParts(
+  header: Uint8Array,
+  { metadata, tensors }: SafetensorsFile,
+  file: string,
+  constant: (tensor: StoredTensor) => Uint8Array | (() => Uint8Array),
+): Parts {
   if (metadata.format !== FORMAT) {
     throw damaged(file, `format "${FORMAT}"`, `"${metadata.format}"`);
   }
@@ -154,21 +172,80 @@ export function readBundle(bytes: Uint8Array, file: string): Commitment {
   const model = modelFromJson(metadata.graph ?? "", {
     constant: (_, name) => {
       listed.push(take(name));
-      return listed[listed.length - 1].bytes;
+      return constant(listed[listed.length - 1]);
     },
     initial: (slot) => take(`${INITIAL}${slot}`).bytes,
   });
-  const code = take(CODE).bytes;
-  const tree = take(TREE).bytes;
+  const code = take(CODE);
+  const tree = take(TREE);
   const [extra] = stored.keys();
   if (extra !== undefined) {
     throw damaged(file, "tensors of the graph only", `"${extra}"`);
   }
+  const text = new TextDecoder().decode(digest.text);
+  return { model, listed, code, tree, metadata, digest: text };
+}
+
+/** A bundle of which only the header is read; good for looking at it and for running it, never for a stake. */
+export interface OpenedBundle {
+  /** Its constants' bytes are read whenever they are asked for. */
+  readonly model: Model;
+  /** As the header says. */
+  readonly modelRoot: Uint8Array;
+  /** keccak256 of the header, in hex: who kept it knows that graph, kernels and listing are the same. */
+  readonly digest: string;
+}
+
+/**
+ * Opens a bundle that `readBundle` accepted before, without reading its tensors: the caller vouches that the file has
+ * not changed since. The model is not validated again.
+ */
+export function openBundle(source: ByteSource, file: string): OpenedBundle {
+  const header = readHeader(source, file);
+  const { metadata, tensors } = openSafetensors(source, header, file);
+  const parts = openParts(
+    header,
+    { metadata, tensors: tensors.filter(({ name }) => !isPad(name)) },
+    file,
+    (tensor) => remembered(() => tensor.bytes),
+  );
+  checkListing(parts.model, parts.listed, file);
+  const modelRoot = Uint8Array.fromHex(parts.metadata.modelRoot ?? "");
+  return { model: parts.model, modelRoot, digest: parts.digest };
+}
+
+/** Reads once for all that ask while somebody holds what was read. */
+function remembered(read: () => Uint8Array): () => Uint8Array {
+  let kept: WeakRef<Uint8Array> | undefined;
+  return () => {
+    const known = kept?.deref();
+    if (known) return known;
+    const bytes = read();
+    kept = new WeakRef(bytes);
+    return bytes;
+  };
+}
+
+/** The header's digest alone, to tell one bundle from another. */
+export function bundleDigest(bytes: Uint8Array, file: string): string {
+  const { text } = headerDigest(readHeader(bytes, file), file);
+  return new TextDecoder().decode(text);
+}
+
+/** Parses and checks a bundle; `file` names it in errors. */
+export function readBundle(bytes: Uint8Array, file: string): Commitment {
+  const { model, listed, code, tree, metadata } = openParts(
+    readHeader(bytes, file),
+    readSafetensors(bytes, file),
+    file,
+    (tensor) => tensor.bytes,
+  );
   validateModel(model);
   checkListing(model, listed, file);
-  checkTree(model, tree, file);
+  checkTree(model, tree.bytes, file);
   const commitment = commitModel(model);
-  if (!equalBytes(code, concatBytes(commitment.programs.map((p) => p.code)))) {
+  const programs = concatBytes(commitment.programs.map((p) => p.code));
+  if (!equalBytes(code.bytes, programs)) {
     throw damaged(
       file,
       "the programs that its kernels compile to",

@@ -24,7 +24,8 @@ import { validateModel } from "./validate.ts";
 
 /** Looks up the bytes of a constant, or of a slot's initial value. */
 export interface TensorBytes {
-  constant(index: number, name: string): Uint8Array;
+  /** The bytes, or what reads them whenever somebody asks for them. */
+  constant(index: number, name: string): Uint8Array | (() => Uint8Array);
   initial(slot: number): Uint8Array;
 }
 
@@ -233,10 +234,15 @@ export function modelFromJson(text: string, bytes: TensorBytes): Model {
   let constants = 0;
   const constant = (field: Field): Constant => {
     const name = field.at("name").string();
+    const type = tensorType(field.at("type"));
+    const found = bytes.constant(constants++, name);
+    if (typeof found !== "function") return { name, type, bytes: found };
     return {
       name,
-      type: tensorType(field.at("type")),
-      bytes: bytes.constant(constants++, name),
+      type,
+      get bytes() {
+        return found();
+      },
     };
   };
   let slots = 0;

@@ -15,6 +15,13 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
+/** Bytes of a file, in memory or read when asked for. */
+export interface ByteSource {
+  readonly size: number;
+  /** `length` bytes from `offset`; the caller stays within `size` and does not write to them. */
+  read(offset: number, length: number): Uint8Array;
+}
+
 export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
   /** In file order, pads left out. */
@@ -83,19 +90,33 @@ export function writeSafetensors(file: SafetensorsFile): Uint8Array {
   return out;
 }
 
-/** Length of the header and its bytes, checked against the file's size. */
-export function readHeader(bytes: Uint8Array, file: string): Uint8Array {
-  if (bytes.length < 8) fail(file, "at least 8 bytes", `${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** A file that is in memory; reads are views. */
+export function sourceOf(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+/** The header's bytes; its length is checked against the file's size. */
+export function readHeader(
+  given: Uint8Array | ByteSource,
+  file: string,
+): Uint8Array {
+  const source = given instanceof Uint8Array ? sourceOf(given) : given;
+  const { size } = source;
+  if (size < 8) fail(file, "at least 8 bytes", `${size}`);
+  const start = source.read(0, 8);
+  const view = new DataView(start.buffer, start.byteOffset, 8);
   const length = view.getBigUint64(0, true);
-  if (length > BigInt(Math.min(MAX_HEADER, bytes.length - 8))) {
+  if (length > BigInt(Math.min(MAX_HEADER, size - 8))) {
     fail(
       file,
-      `a header within the file's ${bytes.length} bytes`,
+      `a header within the file's ${size} bytes`,
       `a header of ${length} bytes`,
     );
   }
-  return bytes.subarray(8, 8 + Number(length));
+  return source.read(8, Number(length));
 }
 
 function fail(file: string, expected: string, found: string): never {
@@ -167,9 +188,32 @@ export function readSafetensors(
   bytes: Uint8Array,
   file: string,
 ): SafetensorsFile {
-  const header = readHeader(bytes, file);
+  const source = sourceOf(bytes);
+  const { metadata, tensors } = openSafetensors(
+    source,
+    readHeader(source, file),
+    file,
+  );
+  for (const { name, bytes } of tensors) {
+    if (isPad(name) && bytes.some((b) => b !== 0)) {
+      fail(file, `zeros in "${name}"`, "other bytes");
+    }
+  }
+  return { metadata, tensors: tensors.filter(({ name }) => !isPad(name)) };
+}
+
+/** Whether a tensor only fills a hole. */
+export const isPad = (name: string): boolean => name.startsWith(PAD);
+
+/** What the header says, pads included; a tensor's bytes are read each time that they are asked for. */
+export function openSafetensors(
+  source: ByteSource,
+  header: Uint8Array,
+  file: string,
+): SafetensorsFile {
   const json = parseJson(header, file);
-  const data = bytes.subarray(8 + header.length);
+  const start = 8 + header.length;
+  const length = source.size - start;
   const entries = Object.entries(json).filter(([name]) =>
     name !== "__metadata__"
   )
@@ -181,26 +225,27 @@ export function readSafetensors(
   const dtypeOf = Object.fromEntries(
     Object.entries(dtypeNames).map(([dtype, name]) => [name, dtype as DType]),
   );
-  const tensors: StoredTensor[] = [];
   let at = 0;
-  for (const { name, dtype, shape, data_offsets: [begin, end] } of entries) {
-    if (begin !== at || end > data.length) {
-      fail(
-        file,
-        `tensor "${name}" at byte ${at}, inside the file`,
-        `[${begin}, ${end}]`,
-      );
-    }
-    at = end;
-    const view = data.subarray(begin, end);
-    if (!name.startsWith(PAD)) {
-      tensors.push({ name, dtype: dtypeOf[dtype], shape, bytes: view });
-    } else if (view.some((b) => b !== 0)) {
-      fail(file, `zeros in "${name}"`, "other bytes");
-    }
-  }
-  if (at !== data.length) {
-    fail(file, `${at} bytes of tensors`, `${data.length}`);
-  }
+  const tensors = entries.map(
+    ({ name, dtype, shape, data_offsets: [begin, end] }): StoredTensor => {
+      if (begin !== at || end > length) {
+        fail(
+          file,
+          `tensor "${name}" at byte ${at}, inside the file`,
+          `[${begin}, ${end}]`,
+        );
+      }
+      at = end;
+      return {
+        name,
+        dtype: dtypeOf[dtype],
+        shape,
+        get bytes() {
+          return source.read(start + begin, end - begin);
+        },
+      };
+    },
+  );
+  if (at !== length) fail(file, `${at} bytes of tensors`, `${length}`);
   return { metadata: checkMetadata(json.__metadata__, file), tensors };
 }
