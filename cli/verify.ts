@@ -1,13 +1,16 @@
 /** `chainlearn verify`: the determinism check; every device must give the same bytes. */
 import type { Command } from "commander";
 import type { Commitment } from "../compiler/mod.ts";
-import { ChainLearnError, tensorRoot } from "../fpvm/mod.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { iterationsOf } from "../runtime/mod.ts";
 import { openBundle } from "./bundles.ts";
-import { readJson, writeFile } from "./files.ts";
+import { compareDevices, type Outcome, type Plan } from "./compare_devices.ts";
+import { writeFile } from "./files.ts";
+import { readReceipt } from "./golden_receipt.ts";
 import { readInputs } from "./inputs.ts";
+import { junitReport, type TestCase } from "./junit.ts";
 import { collect, parseChoice, parseCount } from "./options.ts";
-import { executorFor, type Receipt, receiptOf, runDevices } from "./run.ts";
+import { executorFor, type Receipt, runDevices } from "./run.ts";
 import { formatSeconds, formatTable, paint, printJson } from "./terminal.ts";
 
 interface VerifyOptions {
@@ -21,155 +24,129 @@ interface VerifyOptions {
 
 const devices = ["all", ...runDevices] as const;
 
-interface Row {
-  readonly device: string;
-  readonly finalState: string;
-  readonly equal: boolean;
-  readonly seconds: number;
-}
-
-/** Runs on each device and compares outputs and final states with the first, or with a receipt. */
-async function compareDevices(
+/** Every device that `--device` means; the CPU with one thread and with two. */
+function plansOf(
   commitment: Commitment,
-  inputs: Uint8Array[],
-  iterations: number,
-  options: VerifyOptions,
-  expected?: Receipt,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  let reference = expected;
-  const plans = options.device === "all"
+  device: VerifyOptions["device"],
+): Plan[] {
+  const runnable = { model: commitment.model, commitment };
+  const wanted = device === "all"
     ? ([["cpu", 1], ["cpu", 2], ["interpreter", 1], ["vm", 1]] as const)
-    : ([[options.device, undefined]] as const);
-  for (const [device, threads] of plans) {
-    const executor = await executorFor(
-      { model: commitment.model, commitment },
-      device,
-      threads,
-    );
-    const started = performance.now();
-    const run = await executor.run(inputs, { iterations })
-      .finally(() => executor.close());
-    const seconds = (performance.now() - started) / 1000;
-    const name = device === "cpu" && threads
+    : ([[device, undefined]] as const);
+  return wanted.map(([device, threads]) => ({
+    device: device === "cpu" && threads
       ? `cpu, ${threads} thread${threads > 1 ? "s" : ""}`
-      : device;
-    const receipt = receiptOf(
-      commitment,
-      inputs,
-      iterations,
-      run,
-      name,
-    );
-    reference ??= receipt;
-    const equal = receipt.finalState === reference.finalState &&
-      JSON.stringify(receipt.outputs) === JSON.stringify(reference.outputs);
-    rows.push({ device: name, finalState: receipt.finalState, equal, seconds });
-  }
-  return rows;
+      : device,
+    open: () => executorFor(runnable, device, threads),
+  }));
 }
 
-/** Reads a receipt of this model, these inputs and so many iterations; throws where it is another's. */
-async function readReceipt(
+/** A report whose cases are the receipt, where there is one, and every device. */
+async function writeReport(
   path: string,
+  { model, modelRoot }: Commitment,
+  cases: readonly TestCase[],
+): Promise<void> {
+  const report = junitReport({
+    name: "chainlearn verify",
+    group: model.name,
+    timestamp: new Date(),
+    properties: {
+      modelRoot: modelRoot.toHex(),
+      architecture: Deno.build.arch,
+      os: Deno.build.os,
+    },
+    cases,
+  });
+  await writeFile(path, report, "report");
+}
+
+const receiptCase: TestCase = { name: "receipt", seconds: 0 };
+
+/** The receipt that the runs are held to; a report tells of one that is another's too. */
+async function expectedReceipt(
   commitment: Commitment,
   inputs: readonly Uint8Array[],
   iterations: number,
-): Promise<Receipt> {
-  const receipt = await readJson(path, "receipt") as Partial<Receipt> | null;
-  const hash = (x: unknown) =>
-    typeof x === "string" && /^[0-9a-f]{64}$/.test(x);
-  if (
-    receipt?.format !== "chainlearn receipt 1" || !hash(receipt.modelRoot) ||
-    !hash(receipt.finalState) || !Array.isArray(receipt.outputs) ||
-    !Array.isArray(receipt.inputRoots)
-  ) {
-    throw new ChainLearnError(
-      `Cannot read receipt ${path}: expected format "chainlearn receipt 1", found another`,
-    );
+  { receipt, junit }: VerifyOptions,
+): Promise<Receipt | undefined> {
+  if (receipt === undefined) return undefined;
+  try {
+    return await readReceipt(receipt, commitment, inputs, iterations);
+  } catch (error) {
+    if (
+      error instanceof ChainLearnError && error.exitCode === 1 &&
+      junit !== undefined
+    ) {
+      const failure = error.message;
+      await writeReport(junit, commitment, [{ ...receiptCase, failure }]);
+    }
+    throw error;
   }
-  const same = (expected: string, found: string) => {
-    if (expected === found) return;
-    throw new ChainLearnError(
-      `Cannot check receipt ${path}: expected ${expected}, found ${found}`,
-      { exitCode: 1 },
-    );
-  };
-  const { modelRoot, inputRoots } = receipt;
-  same(`model root ${commitment.modelRoot.toHex()}`, `model root ${modelRoot}`);
-  same(`${inputs.length} inputs`, `${inputRoots.length} inputs`);
-  commitment.model.inputs.forEach(({ name }, i) => {
-    const given = tensorRoot(inputs[i]).toHex();
-    same(
-      `root ${given} of input "${name}"`,
-      `root ${inputRoots[i]} of input "${name}"`,
-    );
-  });
-  same(`${iterations} iterations`, `${receipt.iterations} iterations`);
-  return receipt as Receipt;
+}
+
+function caseOf({ device, seconds, equal, ...outcome }: Outcome): TestCase {
+  const { error, difference } = outcome;
+  if (error !== undefined) return { name: device, seconds, error };
+  if (equal) return { name: device, seconds };
+  return { name: device, seconds, failure: difference };
+}
+
+function printOutcomes(outcomes: readonly Outcome[], receipt: boolean): void {
+  const word = ({ equal, error }: Outcome) =>
+    error !== undefined ? "FAILED" : equal ? "equal" : "DIFFERENT";
+  console.log(formatTable(
+    outcomes.map((outcome) => [
+      outcome.device,
+      word(outcome),
+      formatSeconds(outcome.seconds),
+      outcome.finalState ?? "none",
+    ]),
+    ["device", "bytes", "time", "final state"],
+  ));
+  for (const { device, error, difference } of outcomes) {
+    const why = error ?? difference;
+    if (why !== undefined) console.log(`${device}: ${why}`);
+  }
+  console.log(
+    outcomes.every(({ equal }) => equal)
+      ? paint.green("Every device gives the same bytes.")
+      : paint.red(
+        `${
+          receipt
+            ? "Not every device gives the receipt's bytes"
+            : "Devices disagree"
+        }: do not stake on this model.`,
+      ),
+  );
 }
 
 async function verify(path: string, options: VerifyOptions): Promise<void> {
   const commitment = await openBundle(path);
   const inputs = await readInputs(options.input, commitment.model);
   const iterations = iterationsOf(commitment.model, options.iterations);
-  const receipt = options.receipt === undefined
-    ? undefined
-    : await readReceipt(options.receipt, commitment, inputs, iterations);
-  const rows = await compareDevices(
+  const receipt = await expectedReceipt(
     commitment,
     inputs,
     iterations,
     options,
+  );
+  const outcomes = await compareDevices(
+    { commitment, inputs, iterations },
+    plansOf(commitment, options.device),
     receipt,
   );
-  const equal = rows.every((row) => row.equal);
-  if (options.junit !== undefined) {
-    await writeFile(
-      options.junit,
-      junit(commitment.model.name, rows),
-      "report",
-    );
-  }
+  const equal = outcomes.every((outcome) => outcome.equal);
   if (!equal) Deno.exitCode = 1;
   if (options.json) {
-    return printJson({ equal, modelRoot: commitment.modelRoot, devices: rows });
+    const { modelRoot } = commitment;
+    printJson({ equal, modelRoot, devices: outcomes });
+  } else printOutcomes(outcomes, receipt !== undefined);
+  if (options.junit !== undefined) {
+    const cases = outcomes.map(caseOf);
+    if (receipt) cases.unshift(receiptCase);
+    await writeReport(options.junit, commitment, cases);
   }
-  console.log(formatTable(
-    rows.map((
-      r,
-    ) => [
-      r.device,
-      r.equal ? "equal" : "DIFFERENT",
-      formatSeconds(r.seconds),
-      r.finalState,
-    ]),
-    ["device", "bytes", "time", "final state"],
-  ));
-  console.log(
-    equal
-      ? paint.green("Every device gives the same bytes.")
-      : paint.red("Devices disagree: do not stake on this model."),
-  );
-}
-
-/** A JUnit report: one test case for each device. */
-function junit(name: string, rows: readonly Row[]): string {
-  const escape = (text: string) =>
-    text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
-  const cases = rows.map((r) =>
-    `  <testcase classname="${escape(name)}" name="${escape(r.device)}" time="${
-      r.seconds.toFixed(3)
-    }">${
-      r.equal
-        ? ""
-        : `<failure message="other bytes: final state ${r.finalState}"/>`
-    }</testcase>`
-  );
-  const failures = rows.filter((r) => !r.equal).length;
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="chainlearn verify" tests="${rows.length}" failures="${failures}">\n${
-    cases.join("\n")
-  }\n</testsuite>\n`;
 }
 
 /** Adds the command's arguments and options. */
@@ -194,7 +171,7 @@ export function define(command: Command): void {
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nExit code 0 if all bytes are equal, 1 if not.\n\nExample:\n  chainlearn verify m.clm --input picture.png",
+      "\nExit code 0 if all bytes are equal, 1 if not.\n\nExamples:\n  chainlearn verify m.clm --input picture.png\n  chainlearn verify m.clm --input x.png --receipt golden.receipt.json --junit out.xml",
     )
     .action(verify);
 }
