@@ -5,7 +5,8 @@
  * kernel is an ordinary kernel with the same result, so that every target can run it; those without floats must.
  */
 import { call } from "../kernel/build.ts";
-import { mapParts, partsOf, someExpr } from "../kernel/parts.ts";
+import { withCallees } from "../kernel/callees.ts";
+import { mapParts, someExpr } from "../kernel/parts.ts";
 import {
   type Carry,
   dtypes,
@@ -24,7 +25,7 @@ const isSoft = (name: string): name is SoftOp => Object.hasOwn(softfloat, name);
 const LIBRARY: readonly ScalarFunction[] = Object.values(softfloat);
 
 class FloatRemoval {
-  readonly #used = new Set<ScalarFunction>();
+  readonly #used = new Set<string>();
 
   constructor(readonly kernel: Kernel) {}
 
@@ -38,7 +39,7 @@ class FloatRemoval {
     }));
     const body = this.#rewrite(kernel.body);
     const isFloat = dtypes[kernel.result.dtype].scalar === "f32";
-    const library = LIBRARY.filter((fn) => this.#used.has(fn));
+    const library = withCallees(LIBRARY, this.#used);
     return {
       ...kernel,
       functions: [...library, ...functions],
@@ -48,17 +49,8 @@ class FloatRemoval {
 
   #call(name: SoftOp, ...args: Expr[]): Expr {
     const fn = softfloat[name];
-    this.#use(fn);
+    this.#used.add(fn.name);
     return call(fn, ...args);
-  }
-
-  #use(fn: ScalarFunction): void {
-    this.#used.add(fn);
-    const visit = (e: Expr): void => {
-      if (e.kind === "call") this.#use(LIBRARY.find((f) => f.name === e.fn)!);
-      partsOf(e).forEach(visit);
-    };
-    visit(fn.body);
   }
 
   #rewrite = (expr: Expr): Expr => {

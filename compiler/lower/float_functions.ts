@@ -13,8 +13,9 @@ import {
   sub,
 } from "../kernel/build.ts";
 import type { ScalarExpr, ScalarFn } from "../graph/graph.ts";
+import { withCallees } from "../kernel/callees.ts";
 import type { Expr, ScalarFunction } from "../ir.ts";
-import { calleesFirst, floatLibrary } from "./float_library.ts";
+import { floatLibrary } from "./float_library.ts";
 
 /** What each element-wise function is in a kernel. */
 const meanings: Record<ScalarFn, (a: Expr, b: Expr) => Expr> = {
@@ -59,5 +60,5 @@ export function floatFunctions(expr: ScalarExpr): ScalarFunction[] {
     names.add(expr.fn);
   };
   visit(expr);
-  return calleesFirst(names);
+  return withCallees(Object.values(floatLibrary), names);
 }
