@@ -157,7 +157,10 @@ export class Content {
       : undefined;
   }
 
-  /** The words from byte `offset` on, a copy; undefined where all of them are zero. */
+  /**
+   * The words from byte `offset` on, not to be written to nor kept: where possible a view of bytes that may be
+   * dropped otherwise. Undefined where all of them are zero.
+   */
   words(offset: number, count: number): Int32Array | undefined {
     const { bytes, halves } = this.#open();
     if (halves !== undefined) {
@@ -166,11 +169,14 @@ export class Content {
         ? halves[0]?.words(offset, count)
         : halves[1]?.words(offset - middle, count);
     }
-    if (offset >= bytes!.length) return undefined;
+    const { length, buffer, byteOffset } = bytes!;
+    if (offset >= length) return undefined;
+    const end = offset + 4 * count;
+    if (end <= length && (byteOffset + offset) % 4 === 0) {
+      return new Int32Array(buffer, byteOffset + offset, count);
+    }
     const words = new Int32Array(count);
-    new Uint8Array(words.buffer).set(
-      bytes!.subarray(offset, offset + 4 * count),
-    );
+    new Uint8Array(words.buffer).set(bytes!.subarray(offset, end));
     return words;
   }
 

@@ -47,10 +47,12 @@ export const CODE_END = 0x0100_0000;
 
 type CodePage = (PreparedInstruction | null | undefined)[] | undefined;
 
-const CODE_PAGES = 4096;
 const SLOTS = 256;
 const PAGE_WORDS = 1024;
 const noWords = new Int32Array(PAGE_WORDS);
+/** Of a memory that remembers no page: never written to. */
+const noTags = new Int32Array(SLOTS).fill(-1);
+const noPages: Int32Array[] = [];
 const noCode: CodePage[] = [];
 
 /** Memory as the instructions see it; addresses are u32 or the same bits as i32. */
@@ -69,6 +71,10 @@ export interface MachineMemory {
   save(address: number, height: number): Uint8Array;
 }
 
+/** Index of an address's page in the subtree of a height that holds it. */
+const pageIn = (address: number, height: number): number =>
+  (address >>> 12) & (2 ** (height - PAGE_HEIGHT) - 1);
+
 /** Versions given out so far, of all memories. */
 let versions = 0;
 
@@ -77,10 +83,10 @@ export class Memory implements MachineMemory {
   #tree: MemoryNode = null;
   #owner: Owner = {};
   #version = ++versions;
-  readonly #readTags = new Int32Array(SLOTS).fill(-1);
-  readonly #readWords: Int32Array[] = new Array(SLOTS).fill(noWords);
-  readonly #writeTags = new Int32Array(SLOTS).fill(-1);
-  readonly #writeWords: Int32Array[] = new Array(SLOTS).fill(noWords);
+  #readTags = noTags;
+  #readWords = noPages;
+  #writeTags = noTags;
+  #writeWords = noPages;
   /** Decoded code pages; holes are filled when executed. */
   #code: CodePage[] = noCode;
   /** What was saved and the store does not keep, by key: shared with clones, since a key names its content. */
@@ -125,30 +131,30 @@ export class Memory implements MachineMemory {
     const copy = new Memory(this.store);
     copy.#tree = this.#tree;
     copy.#version = this.#version;
-    copy.#code = this.#code;
+    copy.#code = this.decodedCode;
     copy.#saved = this.#saved;
     copy.#contents = this.#contents;
     this.#owner = {};
-    this.#writeTags.fill(-1);
+    this.#forgetWritable();
     return copy;
   }
 
   /** A number that no other contents have, of this memory or another: clones share it until one is written. */
   version(): number {
     // The next write takes the slow way, which changes the number.
-    this.#writeTags.fill(-1);
+    this.#forgetWritable();
     return this.#version;
   }
 
   /** Root of all of memory, 32 bytes. */
   root(): Uint8Array {
-    this.#writeTags.fill(-1);
+    this.#forgetWritable();
     return nodeHash(this.#tree, MEMORY_HEIGHT);
   }
 
   /** Root of the subtree of that height at an aligned address. */
   subtreeRoot(address: number, height: number): Uint8Array {
-    this.#writeTags.fill(-1);
+    this.#forgetWritable();
     return nodeHash(this.#subtree(address, height), height);
   }
 
@@ -159,7 +165,7 @@ export class Memory implements MachineMemory {
 
   /** Siblings from `level` up to the root, bottom-up, of the subtree at an address. */
   path(address: number, level = 0): Uint8Array[] {
-    this.#writeTags.fill(-1);
+    this.#forgetWritable();
     const siblings: Uint8Array[] = [];
     let node = this.#tree;
     let height = MEMORY_HEIGHT;
@@ -186,14 +192,13 @@ export class Memory implements MachineMemory {
   }
 
   /** Stands for the code that was decoded so far: the same object while no code changes, also in clones. */
-  get decodedCode(): object {
-    if (this.#code === noCode) this.#code = new Array(CODE_PAGES);
+  get decodedCode(): CodePage[] {
+    if (this.#code === noCode) this.#code = [];
     return this.#code;
   }
 
   #prepareSlowly(pc: number): PreparedInstruction | null {
-    if (this.#code === noCode) this.#code = new Array(CODE_PAGES);
-    const page = this.#code[pc >>> 12] ??= new Array(PAGE_WORDS);
+    const page = this.decodedCode[pc >>> 12] ??= new Array(PAGE_WORDS);
     return page[(pc >>> 2) & 1023] = prepare(this.load32(pc));
   }
 
@@ -220,8 +225,19 @@ export class Memory implements MachineMemory {
    * the page, other than the one at the address, is unopened.
    */
   page(address: number): Int32Array | null {
-    this.load32(address);
     const slot = (address >>> 12) & (SLOTS - 1);
+    if (this.#readTags[slot] === address >>> 12) return this.#readWords[slot];
+    let node = this.#tree;
+    let height = MEMORY_HEIGHT;
+    for (; node instanceof Inner && height > PAGE_HEIGHT; height--) {
+      node = (address >>> (height + 4)) & 1 ? node.right : node.left;
+    }
+    if (node === null) return noWords;
+    if (node instanceof Page) return node.words;
+    if (node instanceof Graft) {
+      return node.page(pageIn(address, height)) ?? noWords;
+    }
+    this.load32(address);
     return this.#readTags[slot] === address >>> 12
       ? this.#readWords[slot]
       : null;
@@ -249,8 +265,11 @@ export class Memory implements MachineMemory {
 
   /** Replaces all words of a page without unopened grafts. */
   storePage(address: number, words: Int32Array): void {
-    this.store32(address, words[0]);
-    this.#writeWords[(address >>> 12) & (SLOTS - 1)].set(words);
+    this.#writableWords(address).set(words);
+    // What was remembered of the page may be words that others share.
+    const page = address >>> 12;
+    const slot = page & (SLOTS - 1);
+    if (this.#readTags[slot] === page) this.#readTags[slot] = -1;
   }
 
   leaf(address: number): Uint8Array {
@@ -317,8 +336,8 @@ export class Memory implements MachineMemory {
     };
     this.#tree = replaced(this.#tree, MEMORY_HEIGHT);
     this.#version = ++versions;
-    this.#readTags.fill(-1);
-    this.#writeTags.fill(-1);
+    if (this.#readTags !== noTags) this.#readTags.fill(-1);
+    this.#forgetWritable();
     this.#codeChanged(address);
   }
 
@@ -340,8 +359,7 @@ export class Memory implements MachineMemory {
     while (node !== null && !(node instanceof Page)) {
       if (node instanceof Graft) {
         // Not attached: what was only read can be dropped.
-        const pages = 2 ** (height - PAGE_HEIGHT);
-        const words = node.page((address >>> 12) & (pages - 1)) ?? noWords;
+        const words = node.page(pageIn(address, height))?.slice() ?? noWords;
         this.#remember(address, words);
         return words[(address >>> 2) & 1023];
       }
@@ -383,6 +401,18 @@ export class Memory implements MachineMemory {
   }
 
   #store32Slowly(address: number, value: number): void {
+    const words = this.#writableWords(address);
+    words[(address >>> 2) & (words.length - 1)] = value;
+    if (words.length === PAGE_WORDS) {
+      this.#remember(address, words);
+      if (address >>> 0 >= CODE_END) this.#rememberWritable(address, words);
+    } else if (this.#readTags !== noTags) {
+      this.#readTags[(address >>> 12) & (SLOTS - 1)] = -1;
+    }
+  }
+
+  /** Words of this memory's own at an address: of its page, or of the part of a split one; hashes above are dropped. */
+  #writableWords(address: number): Int32Array {
     this.#codeChanged(address);
     let words: Int32Array = noWords;
     const written = (node: MemoryNode, height: number): MemoryNode => {
@@ -414,22 +444,28 @@ export class Memory implements MachineMemory {
     };
     this.#tree = written(this.#tree, MEMORY_HEIGHT);
     this.#version = ++versions;
-    words[(address >>> 2) & (words.length - 1)] = value;
-    if (words.length === PAGE_WORDS) {
-      this.#remember(address, words);
-      if (address >>> 0 >= CODE_END) this.#rememberWritable(address, words);
-    } else {
-      this.#readTags[(address >>> 12) & (SLOTS - 1)] = -1;
-    }
+    return words;
+  }
+
+  #forgetWritable(): void {
+    if (this.#writeTags !== noTags) this.#writeTags.fill(-1);
   }
 
   #remember(address: number, words: Int32Array): void {
+    if (this.#readTags === noTags) {
+      this.#readTags = noTags.slice();
+      this.#readWords = new Array(SLOTS).fill(noWords);
+    }
     const page = address >>> 12;
     this.#readTags[page & (SLOTS - 1)] = page;
     this.#readWords[page & (SLOTS - 1)] = words;
   }
 
   #rememberWritable(address: number, words: Int32Array): void {
+    if (this.#writeTags === noTags) {
+      this.#writeTags = noTags.slice();
+      this.#writeWords = new Array(SLOTS).fill(noWords);
+    }
     const page = address >>> 12;
     this.#writeTags[page & (SLOTS - 1)] = page;
     this.#writeWords[page & (SLOTS - 1)] = words;

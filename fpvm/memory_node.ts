@@ -70,7 +70,7 @@ export class Graft {
     return this.content.endsBefore(half.#offset) ? null : half;
   }
 
-  /** A copy of the words of a page, given the index of the page in this subtree; undefined where they are zero. */
+  /** The words of a page, not to be written to nor kept, given its index in this subtree; undefined where they are zero. */
   page(index: number): Int32Array | undefined {
     return this.content.words(
       this.#offset + 4 * wordsOf(PAGE_HEIGHT) * index,
@@ -85,7 +85,7 @@ export class Graft {
       return new Inner(this.half(0), this.half(1), owner, root);
     }
     const words = this.content.words(this.#offset, wordsOf(this.height));
-    return words === undefined ? null : new Page(words, owner);
+    return words === undefined ? null : new Page(words.slice(), owner);
   }
 }
 
