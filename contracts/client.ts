@@ -26,6 +26,7 @@ import {
 } from "./connection.ts";
 import type { Deployment } from "./deploy.ts";
 import { gameAbi } from "./game_abi.ts";
+import { encodeSettle } from "./game_client.ts";
 import { marketAbi, registryAbi } from "./market_abi.ts";
 import { createMarketReader, type MarketReader } from "./market_reader.ts";
 import type {
@@ -149,30 +150,36 @@ async function checkDeployment(
     // Contracts of another kind refuse the questions, or answer nothing: no addresses then.
     const code = await reader.getCode({ address: market });
     if (code === undefined) return undefined;
-    const [itsRegistry, itsGame, marketOfGame] = await Promise.all([
-      reader.readContract({
-        address: market,
-        abi: marketAbi,
-        functionName: "registry",
-      }),
-      reader.readContract({
-        address: market,
-        abi: marketAbi,
-        functionName: "game",
-      }),
-      reader.readContract({
-        address: game,
-        abi: gameAbi,
-        functionName: "market",
-      }),
-    ]);
-    return [itsRegistry, itsGame, marketOfGame];
+    const [itsRegistry, itsGame, marketOfGame, registryOfGame] = await Promise
+      .all([
+        reader.readContract({
+          address: market,
+          abi: marketAbi,
+          functionName: "registry",
+        }),
+        reader.readContract({
+          address: market,
+          abi: marketAbi,
+          functionName: "game",
+        }),
+        reader.readContract({
+          address: game,
+          abi: gameAbi,
+          functionName: "market",
+        }),
+        reader.readContract({
+          address: game,
+          abi: gameAbi,
+          functionName: "registry",
+        }),
+      ]);
+    return [itsRegistry, itsGame, marketOfGame, registryOfGame];
   }).catch((error: ChainLearnError): Address[] => {
     if (error instanceof ContractRefusal) return [];
     throw error;
   });
-  const expected = [registry, game, market];
-  const same = found?.length === 3 &&
+  const expected = [registry, game, market, registry];
+  const same = found?.length === 4 &&
     found.every((address, i) =>
       address.toLowerCase() === expected[i].toLowerCase()
     );
@@ -384,7 +391,7 @@ function createClient(
         [submissionId, commitment],
         challengerStake,
       );
-      const disputeId = argument(result.events, "DisputeOpened", "disputeId");
+      const disputeId = argument(result.events, "Opened", "disputeId");
       return { ...result, disputeId };
     },
     move: async (data) =>
@@ -396,8 +403,17 @@ function createClient(
           gameCalls,
         ),
       ),
-    settleDispute: (disputeId) =>
-      toMarket("settle the dispute", "settleDispute", [disputeId]),
+    settleDispute: async (disputeId) => {
+      const view = await reader.dispute(disputeId);
+      return sent(
+        await connection.sendData(
+          "settle the dispute",
+          deployment.game,
+          encodeSettle(view),
+          gameCalls,
+        ),
+      );
+    },
     finalize: (requestId) =>
       toMarket("finalize the request", "finalize", [requestId]),
     retryCallback: (requestId) =>

@@ -65,6 +65,7 @@ export async function deploy(
   const third = await create(connection, "DisputeGame", game, [
     market,
     machine,
+    registry,
   ]);
   const fourth = await create(connection, "Market", market, [registry, game]);
   return {

@@ -7,7 +7,20 @@
 import { bytesToHex, encodeFunctionData, type Hex, hexToBytes } from "viem";
 import { ChainLearnError, MerkleTree } from "../fpvm/mod.ts";
 import { gameAbi } from "./game_abi.ts";
-import { type DisputeView, positionHash } from "./game_view.ts";
+import {
+  courseHash,
+  courseOf,
+  type DisputeView,
+  type GraphView,
+  headOf,
+  type InstructionView,
+  type LeafView,
+  openedHash,
+  positionHash,
+  questionOf,
+  roundTree,
+  type TensorView,
+} from "./game_view.ts";
 
 /** The first move, to which the opening was committed. */
 export interface RevealMove {
@@ -100,15 +113,9 @@ function misplaced(view: DisputeView, move: Move): never {
 
 /** The data of the transaction that plays `move` on the game's contract; throws where the phase has no such move. */
 export function encodeMove(view: DisputeView, move: Move): Hex {
-  const { disputeId, terms } = view;
-  const abi = gameAbi;
   switch (move.kind) {
     case "reveal":
-      return encodeFunctionData({
-        abi,
-        functionName: "reveal",
-        args: [disputeId, terms, move.claim, move.hashes, move.salt],
-      });
+      return encodeReveal(view, move);
     case "post":
       return encodePost(view, move);
     case "answer":
@@ -116,84 +123,134 @@ export function encodeMove(view: DisputeView, move: Move): Hex {
     case "open_node":
       return encodeOpenNode(view, move);
     case "open_finish":
-      return view.phase !== "graph"
-        ? misplaced(view, move)
-        : encodeFunctionData({
-          abi,
-          functionName: "openFinish",
-          args: [disputeId, terms, view.interval, move.kept, move.path],
-        });
+      return encodeOpenFinish(view, move);
     case "open_leaf":
       return encodeOpenLeaf(view, move);
     case "arbitrate":
-      return view.phase !== "instruction"
+      return encodeArbitrate(view, move);
+    case "time_out":
+      return view.phase === "resolved"
         ? misplaced(view, move)
         : encodeFunctionData({
-          abi,
-          functionName: "arbitrate",
-          args: [disputeId, terms, view.interval, move.witness],
+          abi: gameAbi,
+          functionName: "timeOut",
+          args: [view.disputeId, headOf(view), positionHash(view)],
         });
-    case "time_out":
-      return encodeFunctionData({
-        abi,
-        functionName: "timeOut",
-        args: [disputeId, terms, positionHash(view)],
-      });
     default:
       return move satisfies never;
   }
 }
 
-function encodePost(view: DisputeView, move: PostMove): Hex {
+/** The data that takes back the stake of a dispute whose submission another one has felled. */
+export function encodeSettle(view: DisputeView): Hex {
+  if (view.phase === "resolved") {
+    throw new ChainLearnError(
+      `Cannot settle dispute ${view.disputeId}: expected one that goes on, found its end`,
+    );
+  }
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "settle",
+    args: [view.disputeId, headOf(view), positionHash(view)],
+  });
+}
+
+function encodeReveal(view: DisputeView, move: RevealMove): Hex {
+  if (view.phase !== "reveal") return misplaced(view, move);
   const { disputeId, terms } = view;
+  const { claim, hashes, salt } = move;
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "reveal",
+    args: [disputeId, headOf(view), questionOf(terms), claim, hashes, salt],
+  });
+}
+
+/** The interval of a view as the contract takes it. */
+function intervalOf(view: GraphView | InstructionView) {
+  const course = courseHash(view.phase, view.terms);
+  return { ...view.interval, course };
+}
+
+/** The branch of a view as the contract takes it. */
+function branchOf({ terms, branch }: TensorView | LeafView) {
+  const { previous, level, index, node } = branch;
+  return { previous, opened: openedHash(terms, branch), level, index, node };
+}
+
+function encodePost(view: DisputeView, move: PostMove): Hex {
+  const { disputeId } = view;
   if (view.phase === "graph" || view.phase === "instruction") {
     return encodeFunctionData({
       abi: gameAbi,
       functionName: "post",
-      args: [disputeId, terms, view.interval, move.hashes],
+      args: [disputeId, headOf(view), intervalOf(view), move.hashes],
     });
   }
   if (view.phase !== "tensor") return misplaced(view, move);
   return encodeFunctionData({
     abi: gameAbi,
     functionName: "postNodes",
-    args: [disputeId, terms, view.branch, move.hashes],
+    args: [disputeId, headOf(view), branchOf(view), move.hashes],
   });
 }
 
+function wrongChoice(view: DisputeView, count: number, index: number): never {
+  throw new ChainLearnError(
+    `Cannot answer in dispute ${view.disputeId}: expected the index of one of ${count} posted ${
+      view.phase === "tensor" ? "nodes" : "segments"
+    }, found ${index}`,
+  );
+}
+
 function encodeAnswer(view: DisputeView, move: AnswerMove): Hex {
-  const { disputeId, terms } = view;
   if (view.phase === "graph" || view.phase === "instruction") {
-    return encodeFunctionData({
-      abi: gameAbi,
-      functionName: "answer",
-      args: [
-        disputeId,
-        terms,
-        view.interval,
-        view.posted ?? [],
-        BigInt(move.index),
-      ],
-    });
+    return encodeAnswerInterval(view, move);
   }
   if (view.phase !== "tensor") return misplaced(view, move);
   const nodes = (view.posted ?? []).map((node) => hexToBytes(node));
   if (nodes[move.index] === undefined) {
-    throw new ChainLearnError(
-      `Cannot answer in dispute ${disputeId}: expected the index of one of ${nodes.length} posted nodes, found ${move.index}`,
-    );
+    return wrongChoice(view, nodes.length, move.index);
   }
   const path = MerkleTree.ofLeaves(nodes).path(move.index);
   return encodeFunctionData({
     abi: gameAbi,
     functionName: "answerNodes",
     args: [
-      disputeId,
-      terms,
-      view.branch,
+      view.disputeId,
+      headOf(view),
+      branchOf(view),
       BigInt(move.index),
       bytesToHex(nodes[move.index]),
       path.map((sibling) => bytesToHex(sibling)),
+    ],
+  });
+}
+
+function encodeAnswerInterval(
+  view: GraphView | InstructionView,
+  { index }: AnswerMove,
+): Hex {
+  const { interval, terms, phase } = view;
+  const posted = view.posted ?? [];
+  const ends = [interval.low, ...posted, interval.high];
+  if (ends[index] === undefined || ends[index + 1] === undefined) {
+    return wrongChoice(view, ends.length - 1, index);
+  }
+  const tree = roundTree(interval, posted);
+  const { previous, lo, hi } = interval;
+  const course = courseHash(phase, terms);
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "answer",
+    args: [
+      view.disputeId,
+      headOf(view),
+      { previous, course, lo, hi, root: bytesToHex(tree.root) },
+      BigInt(index),
+      ends[index],
+      ends[index + 1],
+      tree.path(index).map((sibling) => bytesToHex(sibling)),
     ],
   });
 }
@@ -204,32 +261,71 @@ function encodeOpenNode(view: DisputeView, move: OpenNodeMove): Hex {
   return encodeFunctionData({
     abi: gameAbi,
     functionName: "openNode",
-    args: [view.disputeId, view.terms, view.interval, {
-      stopLeaf: move.stop?.leaf ?? ZERO_LEAF,
-      stopPath: move.stop?.path ?? [],
-      descriptor,
-      programPath,
-      oldRoot,
-      newRoot,
-      slotPath,
-      nodes,
-    }],
+    args: [
+      view.disputeId,
+      headOf(view),
+      intervalOf(view),
+      courseOf(view.terms),
+      {
+        stopLeaf: move.stop?.leaf ?? ZERO_LEAF,
+        stopPath: move.stop?.path ?? [],
+        descriptor,
+        programPath,
+        oldRoot,
+        newRoot,
+        slotPath,
+        nodes,
+      },
+    ],
+  });
+}
+
+function encodeOpenFinish(view: DisputeView, move: OpenFinishMove): Hex {
+  if (view.phase !== "graph") return misplaced(view, move);
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "openFinish",
+    args: [
+      view.disputeId,
+      headOf(view),
+      intervalOf(view),
+      courseOf(view.terms),
+      move.kept,
+      move.path,
+    ],
   });
 }
 
 function encodeOpenLeaf(view: DisputeView, move: OpenLeafMove): Hex {
   if (view.phase !== "leaf") return misplaced(view, move);
   const { finalState, steps, outputPath, hashes } = move;
+  const { registrationId } = view.terms;
+  const { step, state } = view.branch;
   return encodeFunctionData({
     abi: gameAbi,
     functionName: "openLeaf",
-    args: [view.disputeId, view.terms, view.branch, {
-      descriptor: view.descriptor,
-      operands: move.operands.flatMap(({ root, path }) => [root, ...path]),
-      finalState,
-      steps,
-      outputPath,
-      hashes,
-    }],
+    args: [
+      view.disputeId,
+      headOf(view),
+      branchOf(view),
+      { registrationId, step, state },
+      {
+        descriptor: view.descriptor,
+        operands: move.operands.flatMap(({ root, path }) => [root, ...path]),
+        finalState,
+        steps,
+        outputPath,
+        hashes,
+      },
+    ],
+  });
+}
+
+function encodeArbitrate(view: DisputeView, move: ArbitrateMove): Hex {
+  if (view.phase !== "instruction") return misplaced(view, move);
+  return encodeFunctionData({
+    abi: gameAbi,
+    functionName: "arbitrate",
+    args: [view.disputeId, headOf(view), intervalOf(view), move.witness],
   });
 }

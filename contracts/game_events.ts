@@ -3,7 +3,7 @@
  *
  * Pure, and complete: whoever has a dispute's events can continue it without asking the chain for anything else.
  */
-import { decodeEventLog, type Hex, keccak256, slice } from "viem";
+import { decodeEventLog, type Hex, keccak256, numberToHex, slice } from "viem";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { gameAbi } from "./game_abi.ts";
 import {
@@ -12,8 +12,6 @@ import {
   type GraphView,
   type Interval,
   type LeafView,
-  positionHash,
-  revealHash,
   type RoundView,
   type Side,
   transcriptOf,
@@ -21,9 +19,14 @@ import {
   ZERO,
 } from "./game_view.ts";
 import { segmentEnd } from "./segments.ts";
+import { sinceOf } from "./turn.ts";
 
-/** A decoded event of the game; `time` is in every one of them. */
+/** A decoded event of the game; every one has its block's time, by itself or in the turn that it leads to. */
 export type GameEvent = ReturnType<typeof decodeGameEvent>;
+
+/** The block's time, in seconds. */
+const timeOf = ({ args }: GameEvent) =>
+  "turn" in args ? sinceOf(args.turn) : args.time;
 
 /** Decodes a log of the game; throws viem's error for a foreign one. */
 export function decodeGameEvent(
@@ -47,6 +50,7 @@ function unexpected(view: DisputeView | undefined, event: GameEvent): never {
 /** The part of a view that every move changes in the same way. */
 function moved(view: DisputeView, time: number): ViewBase {
   const { disputeId, terms, commitment, turn, clocks, transcript } = view;
+  const { transactions } = view;
   const spent = time - clocks.since;
   const by = (side: Side) => clocks[side] - (turn === side ? spent : 0);
   return {
@@ -55,6 +59,7 @@ function moved(view: DisputeView, time: number): ViewBase {
     commitment,
     transcript,
     turn,
+    transactions: transactions + (turn === "challenger" ? 1 : 0),
     clocks: {
       since: time,
       challenger: by("challenger"),
@@ -65,27 +70,28 @@ function moved(view: DisputeView, time: number): ViewBase {
 
 /** Sets turn and transcript from the position of `view`. */
 function settled<V extends RoundView>(view: V): V {
-  return {
-    ...view,
-    turn: view.posted === null ? "challenger" : "submitter",
-    transcript: transcriptOf(view.terms, positionHash(view)),
-  };
+  const turn = view.posted === null ? "challenger" : "submitter";
+  const next = { ...view, turn };
+  return { ...next, transcript: transcriptOf(next) };
 }
 
 /** A round without inner hashes is none: the challenger goes on. */
 const roundOf = (hashes: readonly Hex[]) => hashes.length === 0 ? null : hashes;
 
 function opened(event: GameEvent & { eventName: "Opened" }): DisputeView {
-  const { disputeId, terms, commitment, time } = event.args;
-  return {
+  const { disputeId, terms, commitment } = event.args;
+  const time = timeOf(event);
+  const view = {
     phase: "reveal",
     disputeId,
     terms,
     commitment,
     turn: "challenger",
     clocks: { since: time, challenger: terms.clock, submitter: terms.clock },
-    transcript: transcriptOf(terms, revealHash(commitment)),
-  };
+    transactions: 1,
+    transcript: ZERO,
+  } as const;
+  return { ...view, transcript: transcriptOf(view) };
 }
 
 /** The segment that an answer picks out of a round. */
@@ -134,7 +140,8 @@ function posted(
   view: DisputeView,
   event: GameEvent & { eventName: "Posted" },
 ): DisputeView {
-  const { hashes, time } = event.args;
+  const { hashes } = event.args;
+  const time = timeOf(event);
   const previous = view.transcript;
   switch (view.phase) {
     case "graph":
@@ -159,11 +166,11 @@ function posted(
 
 function nodeOpened(
   view: GraphView,
-  { args }: GameEvent & { eventName: "NodeOpened" },
+  event: GameEvent & { eventName: "NodeOpened" },
 ): DisputeView {
-  const { descriptor, newRoot, nodes, time } = args;
+  const { descriptor, newRoot, nodes } = event.args;
   const opened = {
-    ...moved(view, time),
+    ...moved(view, timeOf(event)),
     descriptor,
     branch: {
       previous: view.transcript,
@@ -182,10 +189,11 @@ function nodeOpened(
 
 function leafOpened(
   view: LeafView,
-  { args }: GameEvent & { eventName: "LeafOpened" },
+  event: GameEvent & { eventName: "LeafOpened" },
 ): DisputeView {
+  const { args } = event;
   return settled({
-    ...moved(view, args.time),
+    ...moved(view, timeOf(event)),
     phase: "instruction",
     interval: {
       previous: view.transcript,
@@ -202,17 +210,18 @@ function leafOpened(
 
 function resolved(
   view: DisputeView,
-  { args }: GameEvent & { eventName: "Resolved" },
+  event: GameEvent & { eventName: "Resolved" },
 ): DisputeView {
+  const { args } = event;
   const ending = endings[args.ending];
-  const base = moved(view, args.time);
+  const base = moved(view, timeOf(event));
   return {
     ...base,
     // A time-out takes nothing from a clock that has run out.
     clocks: ending === "time_out" ? view.clocks : base.clocks,
     phase: "resolved",
     turn: null,
-    transcript: ZERO,
+    transcript: numberToHex(args.challengerWon ? 1 : 2, { size: 32 }),
     winner: args.challengerWon ? "challenger" : "submitter",
     ending,
   };
@@ -232,7 +241,7 @@ export function applyEvent(
   if (view === undefined || view.phase === "resolved") {
     return unexpected(view, event);
   }
-  const { time } = event.args;
+  const time = timeOf(event);
   switch (event.eventName) {
     case "Revealed": {
       if (view.phase !== "reveal") return unexpected(view, event);
@@ -266,6 +275,9 @@ export function applyEvent(
         : unexpected(view, event);
     case "Resolved":
       return resolved(view, event);
+    case "Returned":
+      // Another dispute has felled the submission: this one stays where it stood.
+      return view;
     default:
       return event satisfies never;
   }

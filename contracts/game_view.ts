@@ -6,17 +6,18 @@
  */
 import {
   type Address,
+  bytesToHex,
   concat,
-  encodeAbiParameters,
   encodePacked,
-  getAbiItem,
   type Hex,
+  hexToBytes,
   keccak256,
+  pad,
   size,
   slice,
 } from "viem";
-import { ChainLearnError } from "../fpvm/mod.ts";
-import { gameAbi } from "./game_abi.ts";
+import { ChainLearnError, hashPair, MerkleTree } from "../fpvm/mod.ts";
+import { packTurn } from "./turn.ts";
 
 /** What is fixed when a dispute opens: contracts/src/Types.sol. */
 export interface Terms {
@@ -35,6 +36,8 @@ export interface Terms {
   readonly q: number;
   /** Seconds per side, total. */
   readonly clock: number;
+  /** Position in the order of opening, from 0. */
+  readonly index: number;
 }
 
 /** Both agree on `low` at `lo`; the challenger claims `high` at `hi`, the submitter denies it. */
@@ -86,7 +89,9 @@ export interface ViewBase {
   /** Whose clock runs; null after the end. */
   readonly turn: Side | null;
   readonly clocks: Clocks;
-  /** As the contract stores it; zero after the end. */
+  /** Transactions of the challenger, the opening included. */
+  readonly transactions: number;
+  /** As the contract stores it; after the end 1 where the challenger has won, else 2. */
   readonly transcript: Hex;
 }
 
@@ -144,75 +149,128 @@ export type DisputeView =
   | InstructionView
   | ResolvedView;
 
+/** A view of a dispute that goes on. */
+export type RunningView = Exclude<DisputeView, ResolvedView>;
+
 /** A view in which a round can be posted and answered. */
 export type RoundView = GraphView | TensorView | LeafView | InstructionView;
 
-/** Stands for "nothing posted" and "no transcript". */
+/** Stands for "no course". */
 export const ZERO: Hex = `0x${"00".repeat(32)}`;
-const phaseNumbers = {
-  reveal: 1,
-  graph: 2,
-  tensor: 3,
-  leaf: 4,
-  instruction: 5,
-} as const;
-
-const openFunction = getAbiItem({ abi: gameAbi, name: "open" });
-
-/** keccak256 of the terms' eleven words. */
-export function termsHash(terms: Terms): Hex {
-  return keccak256(encodeAbiParameters([openFunction.inputs[1]], [terms]));
-}
-
 const word = (value: bigint): Hex =>
   `0x${value.toString(16).padStart(64, "0")}`;
 
-const phaseWord = (phase: keyof typeof phaseNumbers) =>
-  word(BigInt(phaseNumbers[phase]));
+/** What every move carries: the contract's structure `Head`. */
+export function headOf(view: RunningView) {
+  const { terms, clocks, turn, phase, transactions } = view;
+  return {
+    submissionId: terms.submissionId,
+    submitter: terms.submitter,
+    challenger: terms.challenger,
+    turn: packTurn({
+      since: clocks.since,
+      challengerLeft: clocks.challenger,
+      submitterLeft: clocks.submitter,
+      transactions,
+      phase,
+      submitterTurn: turn === "submitter",
+      k: terms.k,
+      q: terms.q,
+      index: terms.index,
+    }),
+  };
+}
 
-/** keccak256 of what was posted and waits for an answer; zero where nothing does. */
-export function postedHash(posted: readonly Hex[] | null): Hex {
-  return posted === null ? ZERO : keccak256(concat(posted));
+/** The terms' part that the first move carries: the contract's structure `Question`. */
+export function questionOf(terms: Terms) {
+  const { registrationId, start, claim, steps, finish } = terms;
+  return { registrationId, start, claim, steps, finish };
+}
+
+/** The terms' part that the opening of a step carries: the contract's structure `Course`. */
+export function courseOf(terms: Terms) {
+  const { registrationId, steps, finish } = terms;
+  return { registrationId, steps, finish };
+}
+
+const flag = (value: boolean) => word(value ? 1n : 0n);
+
+/** Hash of the course in the phase graph, zero in the phase instruction. */
+export function courseHash(phase: "graph" | "instruction", terms: Terms): Hex {
+  const { registrationId, steps, finish } = terms;
+  return phase === "instruction"
+    ? ZERO
+    : keccak256(concat([registrationId, word(steps), flag(finish)]));
+}
+
+/** Hash of what the denied node belongs to: the model, the opened step, the state before it, the descriptor. */
+export function openedHash(terms: Terms, branch: Branch): Hex {
+  const { step, state, descriptor } = branch;
+  const fields = concat([terms.registrationId, word(step), state]);
+  return keccak256(concat([keccak256(fields), descriptor]));
+}
+
+/** The segments of a posted round as a tree: leaf j is keccak256 of the hashes at the ends of segment j. */
+export function roundTree(
+  { low, high }: Interval,
+  posted: readonly Hex[],
+): MerkleTree {
+  const ends = [low, ...posted, high].map((end) => hexToBytes(end));
+  return MerkleTree.ofLeaves(
+    ends.slice(1).map((end, i) => hashPair(ends[i], end)),
+  );
 }
 
 /** Hash of a position of the phases graph and instruction. */
 export function intervalHash(
   phase: "graph" | "instruction",
-  { previous, lo, hi, low, high }: Interval,
+  terms: Terms,
+  interval: Interval,
   posted: readonly Hex[] | null,
 ): Hex {
-  const fields = concat([previous, word(lo), word(hi), low, high]);
-  return keccak256(
-    concat([phaseWord(phase), keccak256(fields), postedHash(posted)]),
-  );
+  const { previous, lo, hi, low, high } = interval;
+  const common = [previous, courseHash(phase, terms), word(lo), word(hi)];
+  const ends = posted === null
+    ? [low, high]
+    : [bytesToHex(roundTree(interval, posted).root)];
+  return keccak256(concat([...common, ...ends]));
 }
 
 /** Hash of a position of the phases tensor and leaf; a round's nodes are under the denied one already. */
-export function branchHash(
-  phase: "tensor" | "leaf",
-  branch: Branch,
-): Hex {
-  const { previous, step, state, descriptor, level, index, node } = branch;
-  const fields = concat([
+export function branchHash(terms: Terms, branch: Branch): Hex {
+  const { previous, level, index, node } = branch;
+  return keccak256(concat([
     previous,
-    word(step),
-    state,
-    descriptor,
+    openedHash(terms, branch),
     word(BigInt(level)),
     word(BigInt(index)),
     node,
-  ]);
-  return keccak256(concat([phaseWord(phase), keccak256(fields)]));
+  ]));
 }
 
 /** Hash of the position between the opening and the first move. */
-export function revealHash(commitment: Hex): Hex {
-  return keccak256(concat([phaseWord("reveal"), commitment]));
+export function revealHash(terms: Terms, commitment: Hex): Hex {
+  const { registrationId, start, claim, steps, finish } = terms;
+  const fields = concat([
+    registrationId,
+    start,
+    claim,
+    word(steps),
+    flag(finish),
+  ]);
+  return keccak256(concat([keccak256(fields), commitment]));
 }
 
-/** What the contract stores: one hash over terms and position. */
-export function transcriptOf(terms: Terms, positionHash: Hex): Hex {
-  return keccak256(concat([termsHash(terms), positionHash]));
+/** What the contract stores of a dispute that goes on: one hash over the head and the position. */
+export function transcriptOf(view: RunningView): Hex {
+  const { submissionId, submitter, challenger, turn } = headOf(view);
+  return keccak256(concat([
+    submissionId,
+    pad(submitter),
+    pad(challenger),
+    word(turn),
+    positionHash(view),
+  ]));
 }
 
 /** The commitment with which a dispute is opened: keccak256(challenger | claim | hashes | salt). */
@@ -236,13 +294,13 @@ export function firstMoveCommitment(
 export function positionHash(view: DisputeView): Hex {
   switch (view.phase) {
     case "reveal":
-      return revealHash(view.commitment);
+      return revealHash(view.terms, view.commitment);
     case "graph":
     case "instruction":
-      return intervalHash(view.phase, view.interval, view.posted);
+      return intervalHash(view.phase, view.terms, view.interval, view.posted);
     case "tensor":
     case "leaf":
-      return branchHash(view.phase, view.branch);
+      return branchHash(view.terms, view.branch);
     case "resolved":
       throw new ChainLearnError(
         `Cannot continue dispute ${view.disputeId}: expected one that goes on, found one won by the ${view.winner}`,

@@ -1,14 +1,16 @@
 /**
  * What a deployment says about requests, submissions, disputes and money: reads only, each at the newest block.
  */
-import type { Address, Hex } from "viem";
+import { type Address, type Hex, numberToHex, zeroHash } from "viem";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Deployment } from "./deploy.ts";
+import { gameAbi } from "./game_abi.ts";
+import { decodeGameEvent, viewsOf } from "./game_events.ts";
+import type { DisputeView } from "./game_view.ts";
 import { marketAbi, registryAbi } from "./market_abi.ts";
 import {
   type DisputeState,
-  disputeStatuses,
   type Limits,
   type RegistrationTerms,
   type RequestReport,
@@ -29,6 +31,8 @@ export interface MarketReader {
   requestState(requestId: Hex): Promise<RequestState>;
   submissionState(submissionId: Hex): Promise<SubmissionState>;
   disputeState(disputeId: Hex): Promise<DisputeState>;
+  /** The dispute as its events tell it. */
+  dispute(disputeId: Hex): Promise<DisputeView>;
   /** Request, live submission, outputs and latest end together. */
   status(requestId: Hex): Promise<RequestReport>;
   /** Wei that `account` may withdraw. */
@@ -54,6 +58,7 @@ export function createMarketReader(
   const { reader } = connection;
   const market = { address: deployment.market, abi: marketAbi } as const;
   const registry = { address: deployment.registry, abi: registryAbi } as const;
+  const game = { address: deployment.game, abi: gameAbi } as const;
 
   const requestState = (requestId: Hex): Promise<RequestState> =>
     connection.ask("read the request", async () => {
@@ -74,6 +79,21 @@ export function createMarketReader(
       });
       known(found.status, "submission", submissionId);
       return { ...found, status: submissionStatuses[found.status] };
+    });
+
+  const dispute = (disputeId: Hex): Promise<DisputeView> =>
+    connection.ask("read the dispute's events", async () => {
+      const logs = await reader.request({
+        method: "eth_getLogs",
+        params: [{
+          address: deployment.game,
+          topics: [null, disputeId],
+          fromBlock: numberToHex(deployment.block),
+        }],
+      });
+      const view = viewsOf(logs.map(decodeGameEvent)).get(disputeId);
+      known(view === undefined ? 0 : 1, "dispute", disputeId);
+      return view!;
     });
 
   return {
@@ -106,14 +126,22 @@ export function createMarketReader(
       }),
     disputeState: (disputeId) =>
       connection.ask("read the dispute", async () => {
-        const found = await reader.readContract({
-          ...market,
-          functionName: "getDispute",
+        const transcript = await reader.readContract({
+          ...game,
+          functionName: "transcripts",
           args: [disputeId],
         });
-        known(found.status, "dispute", disputeId);
-        return { ...found, status: disputeStatuses[found.status] };
+        known(transcript === zeroHash ? 0 : 1, "dispute", disputeId);
+        const { terms } = await dispute(disputeId);
+        const { submissionId, challenger, index } = terms;
+        // The game's numbers of ended disputes; anything else is the hash of one that goes on.
+        const ended = ["won", "lost", "returned"] as const;
+        const status = ended.find((_, i) =>
+          BigInt(transcript) === BigInt(i + 1)
+        ) ?? "open";
+        return { status, submissionId, challenger, index };
       }),
+    dispute,
     status: async (requestId) => {
       const state = await requestState(requestId);
       const live = BigInt(state.submissionId) !== 0n;

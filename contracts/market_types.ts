@@ -94,7 +94,7 @@ export const submissionStatuses = [
   "final",
 ] as const;
 
-/** Names of a dispute's statuses in the market, by number. */
+/** Names of a dispute's statuses. */
 export const disputeStatuses = [
   "none",
   "open",

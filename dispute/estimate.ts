@@ -12,15 +12,17 @@ import {
 } from "../compiler/mod.ts";
 import type { Rounds } from "./local_game.ts";
 
-/** Whole transactions of either side, gas; measured on fashion_cnn, rounded up. */
+/** Whole transactions of either side without the hashes that they post, gas; measured on fashion_cnn, rounded up. */
 export const moveGas = {
-  open: 165_000,
-  reveal: 60_000,
-  post: 60_000,
-  answer: 56_000,
-  openNode: 105_000,
-  openLeaf: 135_000,
-  arbitrate: 210_000,
+  open: 90_000,
+  reveal: 42_000,
+  post: 38_500,
+  answer: 43_000,
+  openNode: 72_000,
+  openLeaf: 97_000,
+  arbitrate: 165_000,
+  /** Each posted hash: 32 bytes of calldata at the floor price at most, of an event, and hashing. */
+  hash: 1_080,
 } as const;
 
 /** Operations of a kernel per second on one thread of the CPU engine; a cautious figure. */
@@ -79,8 +81,13 @@ export function estimateDispute(
   // The first round of each phase comes with the move that opens the phase.
   const posts = Math.max(0, rounds.graph - 1) + Math.max(0, rounds.tensor - 1) +
     Math.max(0, rounds.instruction - 1);
+  const inner = (n: bigint) => Number(n < BigInt(k) ? n : BigInt(k)) - 1;
+  const hashes = rounds.graph * inner(steps) +
+    rounds.tensor * 2 ** Math.min(q, height) +
+    rounds.instruction * inner(maxSteps);
   const challengerGas = moveGas.open + moveGas.reveal + moveGas.openNode +
-    moveGas.openLeaf + moveGas.arbitrate + posts * moveGas.post;
+    moveGas.openLeaf + moveGas.arbitrate + posts * moveGas.post +
+    hashes * moveGas.hash;
   const submitterGas = answers * moveGas.answer;
   return {
     rounds,

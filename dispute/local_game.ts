@@ -23,7 +23,11 @@ export interface Rounds {
   readonly q: number;
 }
 
-export const DEFAULT_ROUNDS: Rounds = { k: 16, q: 4 };
+/**
+ * The cheapest widths in gas for a small classifier (docs/protocol.md, *Measured*). 26^6 is above 2^28, the most steps
+ * of a leaf program, so six rounds find any instruction.
+ */
+export const DEFAULT_ROUNDS: Rounds = { k: 26, q: 5 };
 
 /** One move as it was played. */
 export interface PlayedMove {
@@ -81,6 +85,7 @@ export function playLocally(
     finish,
     ...rounds,
     clock: 3600,
+    index: 0,
   };
   const first = firstMove(challenger, rounds.k);
   const commitment = firstMoveCommitment(

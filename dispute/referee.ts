@@ -40,7 +40,6 @@ import {
   STATE_BYTES,
   STATUS,
   stepWitness,
-  unpackState,
   zeroHash,
 } from "../fpvm/mod.ts";
 
@@ -96,7 +95,7 @@ export function openDispute(
     submissionId: terms.submissionId,
     terms,
     commitment,
-    time: 0,
+    turn: 0n,
   };
   return applyEvent(
     undefined,
@@ -104,14 +103,15 @@ export function openDispute(
   );
 }
 
-/** The view after a move; throws where the contract would revert. */
+/** The view after a move at `time`, in seconds; throws where the contract would revert. */
 export function applyMove(
   view: DisputeView,
   shape: ModelShape,
   move: Move,
+  time: number = view.clocks.since,
 ): DisputeView {
   const { eventName, args } = outcomeOf(view, shape, move);
-  const all = { disputeId: view.disputeId, time: 0, ...args };
+  const all = { disputeId: view.disputeId, turn: BigInt(time), ...args };
   return applyEvent(view, { eventName, args: all } as GameEvent);
 }
 
@@ -375,7 +375,8 @@ function checkFinalState(
     const path = expandPath(hexToBytes(move.outputPath), height);
     const index = REGIONS.output.base / 32 / 2 ** height;
     const root = rootFromPath(hexToBytes(branch.node), index, path);
-    requireRoot(bytesToHex(unpackState(packed).memoryRoot), bytesToHex(root));
+    // As the contract reads it: a state that no machine has is a claim like any other, and a false one.
+    requireRoot(bytesToHex(packed.subarray(0, 32)), bytesToHex(root));
   } else {
     requireLength(0, move.outputPath.length - 2);
     requireRoot(bytesToHex(zeroHash(height)), branch.node);

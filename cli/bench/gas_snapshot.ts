@@ -36,6 +36,9 @@ async function startFixedChain(): Promise<LocalChain> {
   const options = { chain: foundry, transport: http(chain.rpcUrl) };
   const developer = createTestClient({ ...options, mode: "anvil" });
   await developer.setBlockTimestampInterval({ interval: 1 });
+  // Deploying took as long as it took: the games begin at a time of their own, which stands in every move's calldata.
+  await developer.setNextBlockTimestamp({ timestamp: BigInt(START + 1000) });
+  await developer.mine({ blocks: 1 });
   const reader = createPublicClient(options);
   const advance = async (seconds: number) => {
     const { timestamp } = await reader.getBlock();

@@ -47,25 +47,31 @@ library FinalState {
 
     /// Memory root that `node` of `height` at 0x2000_0000 leads to; the path's encoding is that of a step witness:
     /// a 4-byte map of the siblings that are sent, then these; the others are zero subtrees.
-    function outputRoot(bytes32 node, uint256 height, bytes calldata path) internal pure returns (bytes32) {
+    function outputRoot(bytes32 node, uint256 height, bytes calldata path) internal pure returns (bytes32 root) {
         if (path.length < 4) revert WrongLength(4, path.length);
         uint32 map = uint32(bytes4(path[0:4]));
         if (map >> MEMORY_HEIGHT != 0 || map & ((1 << height) - 1) != 0) revert WrongMap(map);
-        bytes32 zero = Paths.zero(height);
-        uint256 index = OUTPUT_LEAF >> height;
+        // The bytes are counted first, so that nothing beyond them is read.
         uint256 end = 4;
-        for (uint256 h = height; h < MEMORY_HEIGHT; h++) {
-            bytes32 sibling = zero;
-            if ((map >> h) & 1 == 1) {
-                if (end + 32 > path.length) revert WrongLength(end + 32, path.length);
-                sibling = bytes32(path[end:end + 32]);
-                end += 32;
-            }
-            node = index & 1 == 0 ? Paths.hashPair(node, sibling) : Paths.hashPair(sibling, node);
-            index >>= 1;
-            zero = Paths.hashPair(zero, zero);
-        }
+        for (uint256 rest = map; rest != 0; rest &= rest - 1) end += 32;
         if (end != path.length) revert WrongLength(end, path.length);
-        return node;
+        uint256 zeros = Paths.zeros();
+        assembly ("memory-safe") {
+            root := node
+            let next := add(path.offset, 4)
+            let index := shr(height, OUTPUT_LEAF)
+            for { let h := height } lt(h, MEMORY_HEIGHT) { h := add(h, 1) } {
+                let side := shl(5, and(index, 1))
+                index := shr(1, index)
+                mstore(side, root)
+                switch and(shr(h, map), 1)
+                case 0 { mstore(xor(side, 0x20), mload(add(zeros, shl(5, h)))) }
+                default {
+                    mstore(xor(side, 0x20), calldataload(next))
+                    next := add(next, 0x20)
+                }
+                root := keccak256(0x00, 0x40)
+            }
+        }
     }
 }

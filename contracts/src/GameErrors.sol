@@ -15,10 +15,12 @@ error WrongPhase(uint8 phase);
 error NotYourTurn();
 /// The sender is not the side that this move belongs to.
 error WrongSender(address sender);
-/// Terms, position and posted hashes are not those of the stored transcript.
+/// Head and position are not those of the stored transcript.
 error WrongTranscript(bytes32 expected, bytes32 found);
 /// A challenger has won against this submission: all its disputes stand still.
 error SubmissionFallen(bytes32 submissionId);
+/// No challenger has won against this submission: there is nothing to settle.
+error SubmissionStands(bytes32 submissionId);
 /// The clock of the side to move has run out.
 error ClockExpired(uint256 elapsed, uint256 remaining);
 /// The clock of the side to move has not run out.

@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// What the dispute game stores, and what its moves carry: docs/protocol.md tells each field's place in the transcript.
+import {Turn} from "./Turn.sol";
 
-enum Phase {
-    None,
-    /// The challenger owes the preimage of his commitment.
-    Reveal,
-    /// Over the steps of the model: low and high are state roots.
-    Graph,
-    /// Down the tree of the opened node's result.
-    Tensor,
-    /// The denied node is what one run of the program gives.
-    Leaf,
-    /// Over the steps of the machine: low and high are hashes of its states.
-    Instruction,
-    Resolved
-}
+/// What the moves of a dispute carry: docs/protocol.md tells each field's place in the transcript.
 
 /// How a dispute ended.
 enum Ending {
@@ -29,44 +16,71 @@ enum Ending {
     TimeOut
 }
 
-/// All that is stored of a dispute: two words.
-struct Dispute {
-    /// keccak256(hash of the terms | hash of the position).
-    bytes32 transcript;
-    /// When the running clock was started.
-    uint40 since;
-    /// Seconds left to each side at that time.
-    uint32 challengerLeft;
-    uint32 submitterLeft;
-    /// Transactions of the challenger, the opening included.
-    uint16 transactions;
-    Phase phase;
-    bool submitterTurn;
+/// What every move carries.
+struct Head {
+    bytes32 submissionId;
+    address submitter;
+    address challenger;
+    Turn turn;
 }
 
-/// Position of the phases graph and instruction: both agree on `low` at `lo`, the challenger claims `high` at `hi`.
+/// The question and the submitter's answer: what the first move needs of the terms.
+struct Question {
+    bytes32 registrationId;
+    /// S_0 and the submitter's S_n.
+    bytes32 start;
+    bytes32 claim;
+    uint64 steps;
+    bool finish;
+}
+
+/// What the opening of a step needs of the terms.
+struct Course {
+    bytes32 registrationId;
+    uint64 steps;
+    bool finish;
+}
+
+/// Position of the phases graph and instruction in the challenger's turn: both agree on `low` at `lo`, the challenger
+/// claims `high` at `hi`.
 struct Interval {
     /// The transcript that the last move continued.
     bytes32 previous;
+    /// Hash of the course in the phase graph, zero in the phase instruction.
+    bytes32 course;
     uint64 lo;
     uint64 hi;
     bytes32 low;
     bytes32 high;
 }
 
+/// The same in the submitter's turn.
+struct Round {
+    bytes32 previous;
+    bytes32 course;
+    uint64 lo;
+    uint64 hi;
+    /// Root over the segments of the round.
+    bytes32 root;
+}
+
 /// Position of the phases tensor and leaf: the submitter denies `node`.
 struct Branch {
     /// The transcript that the last move continued.
     bytes32 previous;
-    /// The opened step, and the state root before it, on which both agree.
-    uint64 step;
-    bytes32 state;
-    /// keccak256 of the opened node's descriptor.
-    bytes32 descriptor;
+    /// Hash of what was opened.
+    bytes32 opened;
     /// Where the denied node stands in the result's tree; level 0 is the leaves.
     uint8 level;
     uint32 index;
     bytes32 node;
+}
+
+/// The opened step, and the state root before it, on which both agree.
+struct OpenedStep {
+    bytes32 registrationId;
+    uint64 step;
+    bytes32 state;
 }
 
 /// The move that opens a node of the graph.

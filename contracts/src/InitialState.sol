@@ -39,29 +39,44 @@ library InitialState {
         );
     }
 
-    /// Root of the memory that holds the program and the input leaves alone.
+    /// Root of the memory that holds the program and the input leaves alone. Folds `leaves` in place.
     function memoryRoot(bytes32 program, uint256 programHeight, bytes32[] memory leaves)
         internal
         pure
         returns (bytes32 node)
     {
-        bytes32 zero;
-        uint256 count = leaves.length;
-        for (uint256 h = 0; h < BLOCK_HEIGHT; h++) {
-            // Once a single node is left this joins it with zero subtrees on its right.
-            uint256 above = (count + 1) >> 1;
-            for (uint256 i = 0; i < above; i++) {
-                bytes32 right = 2 * i + 1 < count ? leaves[2 * i + 1] : zero;
-                leaves[i] = Paths.hashPair(leaves[2 * i], right);
+        uint256 zeros = Paths.zeros();
+        assembly ("memory-safe") {
+            let base := add(leaves, 0x20)
+            let count := mload(leaves)
+            for { let h := 0 } lt(h, BLOCK_HEIGHT) { h := add(h, 1) } {
+                let zero := mload(add(zeros, shl(5, h)))
+                // Once a single node is left this joins it with zero subtrees on its right.
+                let pairs := shr(1, count)
+                for { let i := 0 } lt(i, pairs) { i := add(i, 1) } {
+                    mstore(add(base, shl(5, i)), keccak256(add(base, shl(6, i)), 0x40))
+                }
+                if and(count, 1) {
+                    mstore(0x00, mload(add(base, shl(6, pairs))))
+                    mstore(0x20, zero)
+                    mstore(add(base, shl(5, pairs)), keccak256(0x00, 0x40))
+                    pairs := add(pairs, 1)
+                }
+                count := pairs
+                if iszero(lt(h, programHeight)) {
+                    mstore(0x00, program)
+                    mstore(0x20, zero)
+                    program := keccak256(0x00, 0x40)
+                }
             }
-            count = above;
-            if (h >= programHeight) program = Paths.hashPair(program, zero);
-            zero = Paths.hashPair(zero, zero);
-        }
-        node = Paths.hashPair(program, leaves[0]);
-        for (uint256 h = BLOCK_HEIGHT + 1; h < MEMORY_HEIGHT; h++) {
-            zero = Paths.hashPair(zero, zero);
-            node = Paths.hashPair(node, zero);
+            mstore(0x00, program)
+            mstore(0x20, mload(base))
+            node := keccak256(0x00, 0x40)
+            for { let h := add(BLOCK_HEIGHT, 1) } lt(h, MEMORY_HEIGHT) { h := add(h, 1) } {
+                mstore(0x00, node)
+                mstore(0x20, mload(add(zeros, shl(5, h))))
+                node := keccak256(0x00, 0x40)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ import {Blob} from "./Blob.sol";
 import {IConsumer, Output} from "./IConsumer.sol";
 import {Registry} from "./Registry.sol";
 import {Treasury} from "./Treasury.sol";
-import {IGameOfMarket, IMarketOfGame, ModelShape, Terms} from "./Types.sol";
+import {IGameOfMarket, IMarketOfGame, Terms} from "./Types.sol";
 
 /// Requests, submissions, their stakes and disputes: the life of a request as docs/protocol.md tells it.
 ///
@@ -23,7 +23,8 @@ contract Market is Treasury, IMarketOfGame {
 
     mapping(bytes32 => Request) private _requests;
     mapping(bytes32 => Submission) private _submissions;
-    mapping(bytes32 => Dispute) private _disputes;
+    /// Open disputes of a submission from the seventeenth on, by order of opening; the others are in `Submission`.
+    mapping(bytes32 submissionId => mapping(uint256 index => bool)) private _openLater;
 
     event Requested(
         bytes32 indexed requestId,
@@ -36,8 +37,6 @@ contract Market is Treasury, IMarketOfGame {
     );
     event Committed(bytes32 indexed requestId, bytes32 indexed submissionId, address indexed submitter, bytes32 commitment);
     event Revealed(bytes32 indexed requestId, bytes32 indexed submissionId, bytes32 claim);
-    event DisputeOpened(bytes32 indexed submissionId, bytes32 indexed disputeId, address indexed challenger, uint32 index);
-    event DisputeEnded(bytes32 indexed submissionId, bytes32 indexed disputeId, bool challengerWon);
     event DisputeReturned(bytes32 indexed submissionId, bytes32 indexed disputeId, uint256 compensation);
     /// The submission lost its stake; the request is open again, or refunded where `reopened` is false.
     event SubmissionFallen(bytes32 indexed requestId, bytes32 indexed submissionId, bool reopened);
@@ -173,7 +172,7 @@ contract Market is Treasury, IMarketOfGame {
         // INVARIANT MARKET-48: reveal and forfeit are never both possible.
         uint256 deadline = _revealDeadline(r, s);
         if (block.timestamp <= deadline) revert NotExpired(block.timestamp, deadline);
-        _fall(r, s, r.requester);
+        _fall(r, s, r.requester, _terms(r), 0);
     }
 
     // ------------------------------------------------------------------ dispute
@@ -188,21 +187,15 @@ contract Market is Treasury, IMarketOfGame {
         if (block.number <= s.sinceBlock) revert SameBlock(block.number);
         uint256 deadline = uint256(s.since) + r.challengePeriod;
         if (block.timestamp > deadline) revert TooLate(block.timestamp, deadline);
-        Parameters memory p = _parameters(r);
+        DisputeTerms memory p = _terms(r);
         // INVARIANT MARKET-50: every dispute has a stake of its own, the registration's, whatever the request asks.
         if (msg.value != p.challengerStake) revert WrongValue(msg.value, p.challengerStake);
         disputeId = keccak256(abi.encode(block.chainid, address(this), submissionId, msg.sender, commitment));
-        Dispute storage d = _disputes[disputeId];
-        // INVARIANT MARKET-51: a dispute's id is used once.
-        if (d.status != DisputeStatus.None) revert DisputeExists(disputeId);
         uint32 index = s.disputes++;
-        d.submissionId = submissionId;
-        d.challenger = msg.sender;
-        d.index = index;
-        d.status = DisputeStatus.Open;
         s.openDisputes++;
-        if (index < COMPENSATED_DISPUTES) s.openFirst++;
-        emit DisputeOpened(submissionId, disputeId, msg.sender, index);
+        if (index < COMPENSATED_DISPUTES) s.openFirst |= uint16(1 << index);
+        else _openLater[submissionId][index] = true;
+        // INVARIANT MARKET-51: a dispute's id is used once: the game refuses one that it has seen.
         game.open(
             disputeId,
             Terms({
@@ -216,69 +209,87 @@ contract Market is Treasury, IMarketOfGame {
                 finish: r.finish,
                 k: p.k,
                 q: p.q,
-                clock: r.clock
+                clock: r.clock,
+                index: index
             }),
             commitment
         );
     }
 
-    /// The game's verdict.
-    function disputeResolved(bytes32 disputeId, bool challengerWon) external {
-        // INVARIANT MARKET-52: only the game ends disputes.
-        if (msg.sender != address(game)) revert NotGame(msg.sender);
-        Dispute storage d = _disputes[disputeId];
-        Submission storage s = _submissions[d.submissionId];
+    /// The game's verdict on a dispute; all but the verdict is what `openDispute` gave to the game.
+    function disputeResolved(
+        bytes32 disputeId,
+        bytes32 submissionId,
+        uint32 index,
+        address challenger,
+        bool challengerWon
+    ) external {
+        Submission storage s = _submissions[submissionId];
         // INVARIANT MARKET-53: a dispute ends once, and only while its submission stands.
-        if (d.status != DisputeStatus.Open || s.status != SubmissionStatus.Revealed) revert DisputeNotOpen(disputeId);
+        _close(disputeId, submissionId, s, index);
+        if (s.status != SubmissionStatus.Revealed) revert DisputeNotOpen(disputeId);
         Request storage r = _requests[s.requestId];
-        Parameters memory p = _parameters(r);
-        s.openDisputes--;
-        if (d.index < COMPENSATED_DISPUTES) s.openFirst--;
-        emit DisputeEnded(d.submissionId, disputeId, challengerWon);
+        DisputeTerms memory p = _terms(r);
         if (challengerWon) {
-            d.status = DisputeStatus.Won;
-            _credit(d.challenger, p.challengerStake);
-            _fall(r, s, d.challenger);
+            _fall(r, s, challenger, p, p.challengerStake);
         } else {
             // INVARIANT MARKET-54: at least half of a losing challenger's stake is burned.
-            d.status = DisputeStatus.Lost;
             _credit(s.submitter, p.share);
             _burn(p.challengerStake - p.share);
         }
     }
 
     /// After another dispute felled the submission: the stake back, and a compensation for the first 16 by order of
-    /// opening. Anyone may call it; the challenger is credited.
-    function settleDispute(bytes32 disputeId) external {
-        Dispute storage d = _disputes[disputeId];
-        Submission storage s = _submissions[d.submissionId];
-        // INVARIANT MARKET-55: a dispute is settled once, and never by one that was won or lost.
-        if (d.status != DisputeStatus.Open) revert DisputeNotOpen(disputeId);
-        if (s.status != SubmissionStatus.Fallen) revert SubmissionNotFallen(d.submissionId);
-        d.status = DisputeStatus.Returned;
-        s.openDisputes--;
-        Parameters memory p = _parameters(_requests[s.requestId]);
+    /// opening. Anyone may have it done, by the game's `settle`; the challenger is credited.
+    function disputeReturned(
+        bytes32 disputeId,
+        bytes32 submissionId,
+        uint32 index,
+        address challenger,
+        uint256 transactions,
+        uint256 baseFee
+    ) external {
+        Submission storage s = _submissions[submissionId];
+        // INVARIANT MARKET-55: a dispute is settled once, and never one that was won or lost.
+        _close(disputeId, submissionId, s, index);
+        if (s.status != SubmissionStatus.Fallen) revert SubmissionNotFallen(submissionId);
+        DisputeTerms memory p = _terms(_requests[s.requestId]);
         uint256 compensation = 0;
         // INVARIANT MARKET-56: only the first 16 in order of opening are compensated, each from its own reserve.
-        if (d.index < COMPENSATED_DISPUTES) {
-            s.openFirst--;
-            compensation = uint256(registry.transactionGas()) * game.challengerTransactions(disputeId) * s.baseFee;
+        if (index < COMPENSATED_DISPUTES) {
+            compensation = uint256(registry.transactionGas()) * transactions * baseFee;
             if (compensation > p.compensation) compensation = p.compensation;
             _burn(p.compensation - compensation);
         }
-        _credit(d.challenger, uint256(p.challengerStake) + compensation);
-        emit DisputeReturned(d.submissionId, disputeId, compensation);
+        _credit(challenger, uint256(p.challengerStake) + compensation);
+        emit DisputeReturned(submissionId, disputeId, compensation);
     }
 
-    /// Takes a submission's stake: share to `winner`, one reserve per open dispute among the first 16, the rest burned.
-    function _fall(Request storage r, Submission storage s, address winner) private {
-        Parameters memory p = _parameters(r);
+    /// Takes the dispute with this order of opening out of its submission's open ones.
+    function _close(bytes32 disputeId, bytes32 submissionId, Submission storage s, uint32 index) private {
+        // INVARIANT MARKET-52: only the game ends disputes.
+        if (msg.sender != address(game)) revert NotGame(msg.sender);
+        if (index < COMPENSATED_DISPUTES) {
+            uint16 bit = uint16(1 << index);
+            if (s.openFirst & bit == 0) revert DisputeNotOpen(disputeId);
+            s.openFirst ^= bit;
+        } else {
+            if (!_openLater[submissionId][index]) revert DisputeNotOpen(disputeId);
+            delete _openLater[submissionId][index];
+        }
+        s.openDisputes--;
+    }
+
+    /// Takes a submission's stake: share to `winner`, with `more` of his own, one reserve per open dispute among the
+    /// first 16, the rest burned.
+    function _fall(Request storage r, Submission storage s, address winner, DisputeTerms memory p, uint256 more)
+        private
+    {
         bytes32 requestId = s.requestId;
         s.status = SubmissionStatus.Fallen;
-        s.baseFee = block.basefee;
         // INVARIANT MARKET-57: at least half of a fallen submitter's stake is burned.
-        _credit(winner, p.share);
-        _burn(uint256(r.stake) - p.share - uint256(s.openFirst) * p.compensation);
+        _credit(winner, uint256(p.share) + more);
+        _burn(uint256(r.stake) - p.share - _count(s.openFirst) * p.compensation);
         // INVARIANT MARKET-58: a request is reopened at most maxReopenings times, with its content unchanged.
         bool reopened = r.reopenings < p.maxReopenings;
         emit SubmissionFallen(requestId, r.submissionId, reopened);
@@ -290,6 +301,11 @@ contract Market is Treasury, IMarketOfGame {
             _refund(requestId, r);
         }
         r.submissionId = bytes32(0);
+    }
+
+    /// Bits that are set.
+    function _count(uint16 bits) private pure returns (uint256 count) {
+        for (; bits != 0; bits &= bits - 1) count++;
     }
 
     // ----------------------------------------------------------------- finality
@@ -342,21 +358,12 @@ contract Market is Treasury, IMarketOfGame {
 
     // -------------------------------------------------------------------- views
 
-    /// @inheritdoc IMarketOfGame
-    function shape(bytes32 registrationId) external view returns (ModelShape memory) {
-        return registry.shape(registrationId);
-    }
-
     function getRequest(bytes32 requestId) external view returns (Request memory) {
         return _requests[requestId];
     }
 
     function getSubmission(bytes32 submissionId) external view returns (Submission memory) {
         return _submissions[submissionId];
-    }
-
-    function getDispute(bytes32 disputeId) external view returns (Dispute memory) {
-        return _disputes[disputeId];
     }
 
     /// The outputs of a request's live submission, and whether they are final. Never use them unless they are.
@@ -374,15 +381,15 @@ contract Market is Treasury, IMarketOfGame {
         Request storage r = _requests[requestId];
         if (r.status == RequestStatus.None) revert UnknownRequest(requestId);
         if (r.status == RequestStatus.Final || r.status == RequestStatus.Refunded) return block.timestamp;
-        Parameters memory p = _parameters(r);
+        DisputeTerms memory p = _terms(r);
         uint256 round = uint256(r.submitWindow) + p.revealWindow + r.challengePeriod + 2 * uint256(r.clock) + 1;
         return block.timestamp + (1 + uint256(p.maxReopenings) - r.reopenings) * round;
     }
 
     // ------------------------------------------------------------------ helpers
 
-    function _parameters(Request storage r) private view returns (Parameters memory) {
-        return registry.parameters(r.registrationId);
+    function _terms(Request storage r) private view returns (DisputeTerms memory) {
+        return registry.disputeTerms(r.registrationId);
     }
 
     /// INVARIANT MARKET-64: every verb needs its request in exactly one status.
@@ -393,7 +400,7 @@ contract Market is Treasury, IMarketOfGame {
     }
 
     function _revealDeadline(Request storage r, Submission storage s) private view returns (uint256) {
-        return uint256(s.since) + _parameters(r).revealWindow;
+        return uint256(s.since) + _terms(r).revealWindow;
     }
 
     /// INVARIANT MARKET-65: an id names chain, contract, request, submitter and commitment.

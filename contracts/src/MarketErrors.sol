@@ -73,7 +73,6 @@ error CallbackNotPending(bytes32 requestId);
 // Disputes and money.
 error NotGame(address sender);
 error NotDeployed();
-error DisputeExists(bytes32 disputeId);
 error UnknownDispute(bytes32 disputeId);
 error DisputeNotOpen(bytes32 disputeId);
 error SubmissionNotFallen(bytes32 submissionId);

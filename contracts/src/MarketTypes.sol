@@ -51,6 +51,19 @@ struct Parameters {
     Attention attention;
 }
 
+/// The part of the parameters that a dispute needs: nine words that follow each other in a stored registration.
+struct DisputeTerms {
+    uint128 challengerStake;
+    uint128 share;
+    uint128 compensation;
+    uint32 challengePeriod;
+    uint32 clock;
+    uint32 revealWindow;
+    uint8 maxReopenings;
+    uint8 k;
+    uint8 q;
+}
+
 /// The fixed head of a stored registration; the preimage and the siblings follow it.
 struct Registration {
     bytes32 modelRoot;
@@ -158,24 +171,6 @@ struct Submission {
     address outputs;
     uint32 disputes;
     uint32 openDisputes;
-    /// Open disputes among the first 16 of this submission.
-    uint8 openFirst;
-    /// Base fee of the block in which it fell.
-    uint256 baseFee;
-}
-
-enum DisputeStatus {
-    None,
-    Open,
-    Won,
-    Lost,
-    Returned
-}
-
-struct Dispute {
-    bytes32 submissionId;
-    address challenger;
-    /// Position in the order of opening, from 0.
-    uint32 index;
-    DisputeStatus status;
+    /// Bit i: dispute i of this submission, in order of opening, is open.
+    uint16 openFirst;
 }

@@ -7,20 +7,23 @@ import {Blob} from "./Blob.sol";
 import {Output} from "./IConsumer.sol";
 import {Model, ModelRoot, Port, Role} from "./ModelRoot.sol";
 import {TensorTree} from "./TensorTree.sol";
-import {ModelShape} from "./Types.sol";
+import {IRegistryOfGame, ModelShape} from "./Types.sol";
 
 /// Registrations and uploaded input chunks: what the market knows of models, without any money.
 ///
 /// A registration is immutable, hence stored as code: its head, the model root's preimage, and the siblings that turn
 /// the input slots' values into a state root. They are proven once, here, against the initial slots root; so a request
 /// brings its inputs and nothing else, and S_0 is always the contract's own.
-contract Registry {
+contract Registry is IRegistryOfGame {
     uint256 private constant MIN_K = 2;
     uint256 private constant MAX_K = 32;
     uint256 private constant MIN_Q = 1;
     uint256 private constant MAX_Q = 5;
     /// Length of an encoded `Registration`.
     uint256 private constant HEAD_BYTES = 20 * 32;
+    /// Where the terms of a dispute stand in it, and their length.
+    uint256 private constant DISPUTE_TERMS_AT = 5 * 32;
+    uint256 private constant DISPUTE_TERMS_BYTES = 9 * 32;
 
     Limits private _limits;
     mapping(bytes32 => address) private _registrations;
@@ -114,6 +117,12 @@ contract Registry {
     /// A registration's terms alone.
     function parameters(bytes32 registrationId) external view returns (Parameters memory) {
         return _head(registrationId).parameters;
+    }
+
+    /// The part of a registration's terms that a dispute needs.
+    function disputeTerms(bytes32 registrationId) external view returns (DisputeTerms memory) {
+        bytes memory words = Blob.slice(_blob(registrationId), DISPUTE_TERMS_AT, DISPUTE_TERMS_BYTES);
+        return abi.decode(words, (DisputeTerms));
     }
 
     /// Flat gas that a compensation counts for one transaction of a challenger.

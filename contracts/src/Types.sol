@@ -36,23 +36,42 @@ struct Terms {
     uint8 q;
     /// Seconds per side, total.
     uint32 clock;
+    /// Position in the order of opening, from 0.
+    uint32 index;
 }
 
-/// What the game asks of the market.
-interface IMarketOfGame {
+/// What the game asks of the registry.
+interface IRegistryOfGame {
     function shape(bytes32 registrationId) external view returns (ModelShape memory);
+}
 
+/// What the game tells the market. All but the verdicts is what the market itself gave when it opened the dispute.
+interface IMarketOfGame {
     /// Called once by the game when a dispute ends by play or by time.
-    function disputeResolved(bytes32 disputeId, bool challengerWon) external;
+    function disputeResolved(
+        bytes32 disputeId,
+        bytes32 submissionId,
+        uint32 index,
+        address challenger,
+        bool challengerWon
+    ) external;
+
+    /// Called once by the game for a dispute that another one has overtaken: how many transactions the challenger sent
+    /// in it, and the base fee of the block in which the submission fell.
+    function disputeReturned(
+        bytes32 disputeId,
+        bytes32 submissionId,
+        uint32 index,
+        address challenger,
+        uint256 transactions,
+        uint256 baseFee
+    ) external;
 }
 
 /// What the market asks of the game.
 interface IGameOfMarket {
-    /// Opens a dispute: the challenger's clock starts; his first move must hash to `commitment`.
+    /// Opens a dispute: the challenger's clock starts; his first move must hash to `commitment`. Refuses a used id.
     function open(bytes32 disputeId, Terms calldata terms, bytes32 commitment) external;
-
-    /// Transactions the challenger has sent in the dispute, the opening included; frozen once it or its submission ended.
-    function challengerTransactions(bytes32 disputeId) external view returns (uint16);
 }
 
 /// The machine: docs/formats.md, *Step witness*.

@@ -11,9 +11,9 @@ import {
     WrongTerms,
     WrongTranscript
 } from "../src/GameErrors.sol";
-import {Branch, Dispute, Interval, LeafOpening, NodeOpening, Phase} from "../src/GameTypes.sol";
+import {LeafOpening, NodeOpening} from "../src/GameTypes.sol";
 import {ModelShape, Terms} from "../src/Types.sol";
-import {GameFixture} from "./GameFixture.sol";
+import {Clocks, GameFixture, Span, Spot} from "./GameFixture.sol";
 
 /// Attacks on the dispute game that no single invariant names: docs/security.md, *Attacks and their tests*.
 contract AttacksGameTest is GameFixture {
@@ -23,34 +23,31 @@ contract AttacksGameTest is GameFixture {
     uint256 private constant TRANSACTION_CAP = 16_777_216;
 
     /// A dispute of one instruction that waits for its witness.
-    function beforeArbitration(Terms memory t) private returns (bytes32 id, Interval memory p) {
-        Interval memory graph;
+    function beforeArbitration(Terms memory t) private returns (bytes32 id, Span memory p) {
+        Span memory graph;
         (id, graph) = begin(t, treeRoot(slotsWith(1, LEAF)), none());
-        Branch memory branch = Branch(transcript(id), 0, t.start, keccak256(descriptors[0]), 0, 0, LEAF);
-        play(CHALLENGER, abi.encodeCall(game.openNode, (id, t, graph, nodeOpening(LEAF, none()))));
+        Spot memory branch = Spot(transcript(id), 0, t.start, keccak256(descriptors[0]), 0, 0, LEAF);
+        play(CHALLENGER, encodeOpenNode(id, t, graph, nodeOpening(LEAF, none())));
         LeafOpening memory opening = leafOpening(LEAF, 0, 1, none());
-        p = Interval(transcript(id), 0, 1, 0, keccak256(opening.finalState));
-        logs.recordLogs();
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, opening)));
-        (p.low,,,,) = abi.decode(logs.getRecordedLogs()[0].data, (bytes32, bytes32, uint64, bytes32[], uint40));
+        p = Span(transcript(id), 0, 1, 0, keccak256(opening.finalState));
+        play(CHALLENGER, encodeOpenLeaf(id, t, branch, opening));
+        (, p.low,,,) = abi.decode(lastData, (uint256, bytes32, bytes32, uint64, bytes32[]));
     }
 
-    function answered(bytes32 id, Terms memory t, Interval memory p, bytes32[] memory posted, uint256 index)
+    function answered(bytes32 id, Terms memory t, Span memory p, bytes32[] memory posted, uint256 index)
         private
         view
         returns (bytes memory)
     {
-        return abi.encodeCall(game.answer, (id, t, p, posted, index));
+        return encodeAnswer(id, t, p, posted, index);
     }
 
-    function timeOutOf(bytes32 id, Terms memory t, Interval memory p, bytes32[] memory posted)
+    function timeOutOf(bytes32 id, Terms memory t, Span memory p, bytes32[] memory posted)
         private
         view
         returns (bytes memory)
     {
-        bytes32 hash = posted.length == 0 ? bytes32(0) : keccak256(abi.encodePacked(posted));
-        bytes32 position = keccak256(abi.encode(Phase.Graph, keccak256(abi.encode(p)), hash));
-        return abi.encodeCall(game.timeOut, (id, t, position));
+        return encodeTimeOut(id, t, positionOf(id, t, p, posted));
     }
 
     // Phases
@@ -58,52 +55,52 @@ contract AttacksGameTest is GameFixture {
     /// Whoever enters the next phase brings neither its start nor its end: both follow from what was agreed and denied.
     function test_opML_NextPhaseStartsFromTheAgreedStateAlone(uint256 bit) public {
         bytes32 flip = bytes32(1 << (bit & 255));
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         NodeOpening memory opening = nodeOpening(LEAF, none());
         opening.oldRoot ^= flip;
-        refuse(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, opening)), WrongRoot.selector);
+        refuse(CHALLENGER, encodeOpenNode(id, t, p, opening), WrongRoot.selector);
         opening = nodeOpening(LEAF ^ flip, none());
-        refuse(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, opening)), WrongRoot.selector);
+        refuse(CHALLENGER, encodeOpenNode(id, t, p, opening), WrongRoot.selector);
         opening = nodeOpening(LEAF, none());
         p.low ^= flip;
-        refuse(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, opening)), WrongTranscript.selector);
+        refuse(CHALLENGER, encodeOpenNode(id, t, p, opening), WrongTranscript.selector);
         p.low ^= flip;
         p.high ^= flip;
-        refuse(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, opening)), WrongTranscript.selector);
+        refuse(CHALLENGER, encodeOpenNode(id, t, p, opening), WrongTranscript.selector);
         p.high ^= flip;
 
-        Branch memory branch = Branch(transcript(id), 0, t.start, keccak256(descriptors[0]), 0, 0, LEAF);
-        play(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, opening)));
+        Spot memory branch = Spot(transcript(id), 0, t.start, keccak256(descriptors[0]), 0, 0, LEAF);
+        play(CHALLENGER, encodeOpenNode(id, t, p, opening));
         LeafOpening memory leaf = leafOpening(LEAF, 0, 1, none());
         leaf.operands[0] ^= flip;
-        refuse(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, leaf)), WrongRoot.selector);
+        refuse(CHALLENGER, encodeOpenLeaf(id, t, branch, leaf), WrongRoot.selector);
         leaf = leafOpening(LEAF ^ flip, 0, 1, none());
-        refuse(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, leaf)), WrongRoot.selector);
+        refuse(CHALLENGER, encodeOpenLeaf(id, t, branch, leaf), WrongRoot.selector);
         leaf = leafOpening(LEAF, 0, 1, none());
         branch.state ^= flip;
-        refuse(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, leaf)), WrongTranscript.selector);
+        refuse(CHALLENGER, encodeOpenLeaf(id, t, branch, leaf), WrongTranscript.selector);
         branch.state ^= flip;
         branch.node ^= flip;
-        refuse(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, leaf)), WrongTranscript.selector);
+        refuse(CHALLENGER, encodeOpenLeaf(id, t, branch, leaf), WrongTranscript.selector);
         branch.node ^= flip;
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, leaf)));
+        play(CHALLENGER, encodeOpenLeaf(id, t, branch, leaf));
     }
 
     /// What was proven in one dispute decides nothing in another one, not even between the same two accounts.
     function test_O1_MovesAndWitnessesBelongToTheirDispute() public {
         Terms memory t = defaultTerms(1);
-        (bytes32 first, Interval memory p) = beforeArbitration(t);
+        (bytes32 first, Span memory p) = beforeArbitration(t);
         // Another input, so another start of the same program.
         slots[3] = keccak256("another operand");
         Terms memory other = defaultTerms(1);
         other.submissionId = keccak256("another submission");
-        (bytes32 second, Interval memory q) = beforeArbitration(other);
+        (bytes32 second, Span memory q) = beforeArbitration(other);
         assertTrue(p.low != q.low && p.high == q.high, "two starts, one claimed end");
         bytes memory witness = abi.encode(p.low, p.high);
-        refuse(CHALLENGER, abi.encodeCall(game.arbitrate, (second, other, q, witness)), WrongPrestate.selector);
-        refuse(CHALLENGER, abi.encodeCall(game.arbitrate, (second, t, p, witness)), WrongTranscript.selector);
-        refuse(CHALLENGER, abi.encodeCall(game.arbitrate, (second, other, p, witness)), WrongTranscript.selector);
-        play(CHALLENGER, abi.encodeCall(game.arbitrate, (first, t, p, witness)));
+        refuse(CHALLENGER, encodeArbitrate(second, other, q, witness), WrongPrestate.selector);
+        refuse(CHALLENGER, encodeArbitrate(second, t, p, witness), WrongTranscript.selector);
+        refuse(CHALLENGER, encodeArbitrate(second, other, p, witness), WrongTranscript.selector);
+        play(CHALLENGER, encodeArbitrate(first, t, p, witness));
         requireResolved(first, true);
         assertEq(market.verdicts(second), 0, "the other dispute stands");
     }
@@ -114,22 +111,22 @@ contract AttacksGameTest is GameFixture {
     function test_O3_TimersAtZeroEndNothing(uint40 now_) public {
         Terms memory t = defaultTerms(10);
         vm.warp(now_);
-        refuse(address(this), abi.encodeCall(game.timeOut, (SALT, t, bytes32(0))), WrongPhase.selector);
+        refuse(address(this), encodeTimeOut(SALT, t, bytes32(0)), WrongPhase.selector);
         vm.warp(START);
         t.clock = 0;
         refuse(address(market), abi.encodeCall(game.open, (SALT, t, SALT)), WrongTerms.selector);
         t.clock = 1000;
         bytes32[] memory posted = some(3, "a");
         bytes32 id = open(t, HIGH, posted);
-        Interval memory p = Interval(transcript(id), 0, 10, t.start, HIGH);
+        Span memory p = Span(transcript(id), 0, 10, t.start, HIGH);
         vm.warp(START + 1000);
-        play(CHALLENGER, abi.encodeCall(game.reveal, (id, t, HIGH, posted, SALT)));
-        Interval memory next = Interval(transcript(id), 0, 2, t.start, posted[0]);
+        play(CHALLENGER, encodeReveal(id, t, HIGH, posted, SALT));
+        Span memory next = Span(transcript(id), 0, 2, t.start, posted[0]);
         play(SUBMITTER, answered(id, t, p, posted, 0));
-        assertEq(game.disputeOf(id).challengerLeft, 0, "nothing is left");
+        assertEq(disputeOf(id).challengerLeft, 0, "nothing is left");
         refuse(SUBMITTER, timeOutOf(id, t, next, none()), ClockRunning.selector);
         vm.warp(START + 1001);
-        refuse(CHALLENGER, abi.encodeCall(game.post, (id, t, next, some(1, "b"))), ClockExpired.selector);
+        refuse(CHALLENGER, encodePost(id, t, next, some(1, "b")), ClockExpired.selector);
         play(address(this), timeOutOf(id, t, next, none()));
         requireResolved(id, false);
     }
@@ -138,21 +135,21 @@ contract AttacksGameTest is GameFixture {
     function test_G11_RivalDisputesInheritNoClock() public {
         Terms memory t = defaultTerms(10);
         bytes32[] memory posted = some(3, "a");
-        (bytes32 first, Interval memory p) = begin(t, HIGH, posted);
+        (bytes32 first, Span memory p) = begin(t, HIGH, posted);
         vm.warp(START + 900);
         play(SUBMITTER, answered(first, t, p, posted, 0));
-        Dispute memory before = game.disputeOf(first);
+        Clocks memory before = disputeOf(first);
         assertEq(before.submitterLeft, 100, "the first one's clock");
-        (bytes32 second, Interval memory q) = begin(t, HIGH, posted);
-        Dispute memory rival = game.disputeOf(second);
+        (bytes32 second, Span memory q) = begin(t, HIGH, posted);
+        Clocks memory rival = disputeOf(second);
         assertEq(rival.submitterLeft, 1000, "the submitter's clock is whole");
         assertEq(rival.challengerLeft, 1000, "the challenger's clock is whole");
         vm.warp(START + 1000);
         play(SUBMITTER, answered(second, t, q, posted, 1));
-        Dispute memory after_ = game.disputeOf(first);
+        Clocks memory after_ = disputeOf(first);
         assertEq(after_.since, before.since, "since");
         assertEq(after_.challengerLeft, before.challengerLeft, "challenger's clock");
-        assertEq(game.disputeOf(second).submitterLeft, 900, "the second one's clock");
+        assertEq(disputeOf(second).submitterLeft, 900, "the second one's clock");
     }
 
     /// Neither side can make the other's clock run: it stops with the move that ends the turn.
@@ -162,12 +159,12 @@ contract AttacksGameTest is GameFixture {
         Terms memory t = defaultTerms(10);
         bytes32[] memory posted = some(3, "a");
         bytes32 id = open(t, HIGH, posted);
-        Interval memory p = Interval(transcript(id), 0, 10, t.start, HIGH);
+        Span memory p = Span(transcript(id), 0, 10, t.start, HIGH);
         vm.warp(START + thinks);
-        play(CHALLENGER, abi.encodeCall(game.reveal, (id, t, HIGH, posted, SALT)));
+        play(CHALLENGER, encodeReveal(id, t, HIGH, posted, SALT));
         vm.warp(START + thinks + waits);
         play(SUBMITTER, answered(id, t, p, posted, 3));
-        Dispute memory d = game.disputeOf(id);
+        Clocks memory d = disputeOf(id);
         assertEq(d.challengerLeft, 1000 - thinks, "challenger's clock");
         assertEq(d.submitterLeft, 1000 - waits, "submitter's clock");
     }
@@ -179,7 +176,7 @@ contract AttacksGameTest is GameFixture {
         Terms memory t = defaultTerms(10);
         t.clock = type(uint32).max;
         bytes32[] memory posted = some(3, "a");
-        (bytes32 id, Interval memory p) = begin(t, HIGH, posted);
+        (bytes32 id, Span memory p) = begin(t, HIGH, posted);
         vm.warp(now_ + type(uint32).max);
         refuse(CHALLENGER, timeOutOf(id, t, p, posted), ClockRunning.selector);
         vm.warp(now_ + type(uint32).max + 1);
@@ -249,9 +246,9 @@ contract AttacksGameTest is GameFixture {
         );
         publishLargest(d);
         Terms memory t = largestTerms(old);
-        (bytes32 id, Interval memory p) = begin(t, edgeRoot(treeRoot(nodes), 0), none());
+        (bytes32 id, Span memory p) = begin(t, edgeRoot(treeRoot(nodes), 0), none());
         NodeOpening memory opening = largestOpening(d, old, treeRoot(nodes), nodes);
-        assertTrue(gasOf(abi.encodeCall(game.openNode, (id, t, p, opening))) < TRANSACTION_CAP / 8, "openNode");
+        assertTrue(gasOf(encodeOpenNode(id, t, p, opening)) < TRANSACTION_CAP / 8, "openNode");
 
         d = abi.encodePacked(
             keccak256("program"), uint8(19), uint8(0), uint8(0), uint8(31), type(uint64).max, uint32(0), uint32(0)
@@ -266,16 +263,16 @@ contract AttacksGameTest is GameFixture {
         leaf.descriptor = d;
         publishLargest(d);
         (id, p) = begin(t, edgeRoot(LEAF, 0), none());
-        Branch memory branch = Branch(transcript(id), 0, t.start, keccak256(d), 0, 0, LEAF);
-        play(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, largestOpening(d, old, LEAF, none()))));
+        Spot memory branch = Spot(transcript(id), 0, t.start, keccak256(d), 0, 0, LEAF);
+        play(CHALLENGER, encodeOpenNode(id, t, p, largestOpening(d, old, LEAF, none())));
         (leaf.finalState, leaf.outputPath) = fullMemory();
-        assertTrue(gasOf(abi.encodeCall(game.openLeaf, (id, t, branch, leaf))) < TRANSACTION_CAP / 4, "openLeaf");
+        assertTrue(gasOf(encodeOpenLeaf(id, t, branch, leaf)) < TRANSACTION_CAP / 4, "openLeaf");
         // One more of anything is refused.
         leaf.hashes = some(32, "state");
         (id, p) = begin(t, edgeRoot(LEAF, 0), none());
         branch.previous = transcript(id);
-        play(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, largestOpening(d, old, LEAF, none()))));
-        refuse(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, leaf)), WrongLength.selector);
+        play(CHALLENGER, encodeOpenNode(id, t, p, largestOpening(d, old, LEAF, none())));
+        refuse(CHALLENGER, encodeOpenLeaf(id, t, branch, leaf), WrongLength.selector);
     }
 
     /// LEAF at 0x2000_0000 of a memory without an empty subtree beside its path.

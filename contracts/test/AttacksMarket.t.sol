@@ -19,7 +19,7 @@ contract AttacksMarketTest is MarketFixture {
             uint256 chosen = order % left;
             order /= left;
             vm.expectRevert(abi.encodeWithSelector(SubmissionNotFallen.selector, submissionId));
-            market.settleDispute(open[chosen]);
+            game.settle(open[chosen]);
             game.resolve(open[chosen], false);
             open[chosen] = open[left - 1];
         }
@@ -148,7 +148,7 @@ contract AttacksMarketTest is MarketFixture {
         vm.expectRevert(abi.encodeWithSelector(UnknownRequest.selector, unknown));
         market.finalize(unknown);
         vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, unknown));
-        market.settleDispute(unknown);
+        game.settle(unknown);
         // No submission yet: its times are zero.
         bytes32 id = opened();
         refusesStatus(id, market.forfeit, RequestStatus.Open, RequestStatus.Committed);
@@ -240,7 +240,7 @@ contract AttacksMarketTest is MarketFixture {
         game.resolve(felling, true);
         uint256 before = market.credits(carol);
         vm.prank(alice);
-        market.settleDispute(other);
+        game.settle(other);
         assertTrue(market.credits(carol) > before, "the challenger's stake");
         pass(201);
         vm.prank(alice);

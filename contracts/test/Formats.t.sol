@@ -398,7 +398,7 @@ contract FormatsMarketTest is MarketFixture {
         vm.prank(challenger);
         bytes32 disputeId = market.openDispute{value: parameters.challengerStake}(submissionId, firstMove);
         assertEq(disputeId, word("disputeId"), "dispute id");
-        assertEq(game.commitments(disputeId), firstMove, "commitment that the game was given");
+        assertEq(game.disputeOf(disputeId).commitment, firstMove, "commitment that the game was given");
     }
 
     function asked() private returns (bytes32) {

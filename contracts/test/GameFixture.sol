@@ -2,18 +2,33 @@
 pragma solidity ^0.8.28;
 
 import {DisputeGame} from "../src/DisputeGame.sol";
-import {Branch, Interval, LeafOpening, NodeOpening, Phase} from "../src/GameTypes.sol";
-import {IMarketOfGame, IStepVm, ModelShape, NO_SLOT, Terms} from "../src/Types.sol";
+import {
+    Branch,
+    Course,
+    Head,
+    Interval,
+    LeafOpening,
+    NodeOpening,
+    OpenedStep,
+    Question,
+    Round
+} from "../src/GameTypes.sol";
+import {Phase, Turn} from "../src/Turn.sol";
+import {IMarketOfGame, IRegistryOfGame, IStepVm, ModelShape, NO_SLOT, Terms} from "../src/Types.sol";
 import {Test} from "./Test.sol";
 
 /// A market without money: it has one model's shape and remembers verdicts.
-contract MarketOfTest is IMarketOfGame {
+contract MarketOfTest is IMarketOfGame, IRegistryOfGame {
     ModelShape private model;
     DisputeGame private game;
-    mapping(bytes32 => bytes32) private submissionOf;
     mapping(bytes32 => uint256) public verdicts;
     mapping(bytes32 => bool) public challengerWon;
     mapping(bytes32 => bool) public fallenWhenTold;
+    mapping(bytes32 => uint32) public indexTold;
+    mapping(bytes32 => address) public challengerTold;
+    mapping(bytes32 => uint256) public returns_;
+    uint256 public transactionsTold;
+    uint256 public baseFeeTold;
 
     function setGame(DisputeGame game_) external {
         game = game_;
@@ -28,15 +43,33 @@ contract MarketOfTest is IMarketOfGame {
     }
 
     function open(bytes32 disputeId, Terms calldata terms, bytes32 commitment) external {
-        submissionOf[disputeId] = terms.submissionId;
         game.open(disputeId, terms, commitment);
     }
 
-    function disputeResolved(bytes32 disputeId, bool won) external {
+    function disputeResolved(bytes32 disputeId, bytes32 submissionId, uint32 index, address challenger, bool won)
+        external
+    {
         require(msg.sender == address(game));
         verdicts[disputeId]++;
         challengerWon[disputeId] = won;
-        fallenWhenTold[disputeId] = game.fallen(submissionOf[disputeId]);
+        fallenWhenTold[disputeId] = game.fallen(submissionId);
+        indexTold[disputeId] = index;
+        challengerTold[disputeId] = challenger;
+    }
+
+    function disputeReturned(
+        bytes32 disputeId,
+        bytes32 submissionId,
+        uint32 index,
+        address challenger,
+        uint256 transactions,
+        uint256 baseFee
+    ) external {
+        require(msg.sender == address(game) && game.fallen(submissionId));
+        returns_[disputeId]++;
+        indexTold[disputeId] = index;
+        challengerTold[disputeId] = challenger;
+        (transactionsTold, baseFeeTold) = (transactions, baseFee);
     }
 }
 
@@ -59,6 +92,34 @@ interface ILogs {
     function getRecordedLogs() external returns (Log[] memory);
 }
 
+/// A position of the phases graph and instruction, without what follows from the terms.
+struct Span {
+    bytes32 previous;
+    uint64 lo;
+    uint64 hi;
+    bytes32 low;
+    bytes32 high;
+}
+
+/// A position of the phases tensor and leaf with all that it stands for.
+struct Spot {
+    bytes32 previous;
+    uint64 step;
+    bytes32 state;
+    bytes32 descriptor;
+    uint8 level;
+    uint32 index;
+    bytes32 node;
+}
+
+/// What a turn's word says, read field by field.
+struct Clocks {
+    uint40 since;
+    uint32 challengerLeft;
+    uint32 submitterLeft;
+    uint16 transactions;
+}
+
 /// A game over a model of three nodes, four slots and three weights, and helpers to bring it into any phase.
 abstract contract GameFixture is Test {
     address internal constant CHALLENGER = address(0xC4A11E);
@@ -75,11 +136,15 @@ abstract contract GameFixture is Test {
     bytes32[] internal weights;
     bytes[] internal descriptors;
     uint256 private opened;
+    /// The word of every dispute's turn, as the events tell it.
+    mapping(bytes32 => uint256) private turns;
+    /// Data of the game's last event.
+    bytes internal lastData;
 
     function setUp() public virtual {
         vm.warp(START);
         market = new MarketOfTest();
-        game = new DisputeGame(market, new MachineOfTest());
+        game = new DisputeGame(market, new MachineOfTest(), market);
         market.setGame(game);
         for (uint256 i = 0; i < 4; i++) slots.push(keccak256(abi.encode("slot", i)));
         for (uint256 i = 0; i < 3; i++) weights.push(keccak256(abi.encode("weight", i)));
@@ -125,7 +190,8 @@ abstract contract GameFixture is Test {
             finish: false,
             k: 4,
             q: 2,
-            clock: 1000
+            clock: 1000,
+            index: 7
         });
     }
 
@@ -181,6 +247,7 @@ abstract contract GameFixture is Test {
     }
 
     function play(address from, bytes memory data) internal {
+        logs.recordLogs();
         vm.prank(from);
         (bool done, bytes memory answer) = address(game).call(data);
         if (!done) {
@@ -188,6 +255,171 @@ abstract contract GameFixture is Test {
                 revert(add(answer, 32), mload(answer))
             }
         }
+        follow();
+    }
+
+    /// Takes the new turn out of the events since `recordLogs`.
+    function follow() private {
+        Log[] memory all = logs.getRecordedLogs();
+        for (uint256 i = 0; i < all.length; i++) {
+            if (all[i].emitter != address(game)) continue;
+            lastData = all[i].data;
+            bytes32 kind = all[i].topics[0];
+            if (kind == DisputeGame.Resolved.selector || kind == DisputeGame.Returned.selector) continue;
+            turns[all[i].topics[1]] = abi.decode(all[i].data, (uint256));
+        }
+    }
+
+    // Moves as calldata
+
+    /// The head of the next move. k, q and the order of opening are those of the terms, so that changed terms show.
+    function headOf(bytes32 id, Terms memory t) internal view returns (Head memory) {
+        uint256 fixed_ = uint256(t.k) << 136 | uint256(t.q) << 144 | uint256(t.index) << 152;
+        return Head(t.submissionId, t.submitter, t.challenger, Turn.wrap(uint136(turns[id]) | fixed_));
+    }
+
+    function questionOf(Terms memory t) internal pure returns (Question memory) {
+        return Question(t.registrationId, t.start, t.claim, t.steps, t.finish);
+    }
+
+    function courseOf(Terms memory t) internal pure returns (Course memory) {
+        return Course(t.registrationId, t.steps, t.finish);
+    }
+
+    /// Zero in the phase instruction.
+    function courseHash(bytes32 id, Terms memory t) internal view returns (bytes32) {
+        bool instruction = uint8(turns[id] >> 120) == uint8(Phase.Instruction);
+        return instruction ? bytes32(0) : keccak256(abi.encode(courseOf(t)));
+    }
+
+    function intervalOf(bytes32 id, Terms memory t, Span memory p) internal view returns (Interval memory) {
+        return Interval(p.previous, courseHash(id, t), p.lo, p.hi, p.low, p.high);
+    }
+
+    /// Leaves of a round's tree: the hashes at both ends of each segment.
+    function segments(Span memory p, bytes32[] memory posted) internal pure returns (bytes32[] memory leaves) {
+        leaves = new bytes32[](posted.length + 1);
+        for (uint256 j = 0; j < leaves.length; j++) {
+            bytes32 low = j == 0 ? p.low : posted[j - 1];
+            leaves[j] = pair(low, j == posted.length ? p.high : posted[j]);
+        }
+    }
+
+    function roundOf(bytes32 id, Terms memory t, Span memory p, bytes32[] memory posted)
+        internal
+        view
+        returns (Round memory)
+    {
+        return Round(p.previous, courseHash(id, t), p.lo, p.hi, treeRoot(segments(p, posted)));
+    }
+
+    function branchOf(Terms memory t, Spot memory p) internal pure returns (Branch memory) {
+        bytes32 opened_ = pair(keccak256(abi.encode(t.registrationId, p.step, p.state)), p.descriptor);
+        return Branch(p.previous, opened_, p.level, p.index, p.node);
+    }
+
+    /// Hash of a position between the opening and the first move.
+    function revealPosition(Terms memory t, bytes32 commitment) internal pure returns (bytes32) {
+        return pair(keccak256(abi.encode(questionOf(t))), commitment);
+    }
+
+    /// Hash of a position; nothing is posted in the challenger's turn.
+    function positionOf(bytes32 id, Terms memory t, Span memory p, bytes32[] memory posted)
+        internal
+        view
+        returns (bytes32)
+    {
+        if (posted.length == 0) return keccak256(abi.encode(intervalOf(id, t, p)));
+        return keccak256(abi.encode(roundOf(id, t, p, posted)));
+    }
+
+    function encodeReveal(bytes32 id, Terms memory t, bytes32 claim, bytes32[] memory hashes, bytes32 salt)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(game.reveal, (id, headOf(id, t), questionOf(t), claim, hashes, salt));
+    }
+
+    function encodePost(bytes32 id, Terms memory t, Span memory p, bytes32[] memory hashes)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(game.post, (id, headOf(id, t), intervalOf(id, t, p), hashes));
+    }
+
+    /// An index beyond the round comes with nothing to prove.
+    function encodeAnswer(bytes32 id, Terms memory t, Span memory p, bytes32[] memory posted, uint256 index)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bool beyond = index > posted.length;
+        bytes32 low = beyond ? bytes32(0) : index == 0 ? p.low : posted[index - 1];
+        bytes32 high = beyond ? bytes32(0) : index == posted.length ? p.high : posted[index];
+        bytes32[] memory path = beyond ? none() : treePath(segments(p, posted), index);
+        return abi.encodeCall(game.answer, (id, headOf(id, t), roundOf(id, t, p, posted), index, low, high, path));
+    }
+
+    function encodeOpenNode(bytes32 id, Terms memory t, Span memory p, NodeOpening memory o)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(game.openNode, (id, headOf(id, t), intervalOf(id, t, p), courseOf(t), o));
+    }
+
+    function encodeOpenFinish(bytes32 id, Terms memory t, Span memory p, bytes32 kept, bytes32[] memory path)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(game.openFinish, (id, headOf(id, t), intervalOf(id, t, p), courseOf(t), kept, path));
+    }
+
+    function encodePostNodes(bytes32 id, Terms memory t, Spot memory p, bytes32[] memory nodes)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(game.postNodes, (id, headOf(id, t), branchOf(t, p), nodes));
+    }
+
+    function encodeAnswerNodes(
+        bytes32 id,
+        Terms memory t,
+        Spot memory p,
+        uint256 index,
+        bytes32 node,
+        bytes32[] memory path
+    ) internal view returns (bytes memory) {
+        return abi.encodeCall(game.answerNodes, (id, headOf(id, t), branchOf(t, p), index, node, path));
+    }
+
+    function encodeOpenLeaf(bytes32 id, Terms memory t, Spot memory p, LeafOpening memory o)
+        internal
+        view
+        returns (bytes memory)
+    {
+        OpenedStep memory step = OpenedStep(t.registrationId, p.step, p.state);
+        return abi.encodeCall(game.openLeaf, (id, headOf(id, t), branchOf(t, p), step, o));
+    }
+
+    function encodeArbitrate(bytes32 id, Terms memory t, Span memory p, bytes memory witness)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(game.arbitrate, (id, headOf(id, t), intervalOf(id, t, p), witness));
+    }
+
+    function encodeTimeOut(bytes32 id, Terms memory t, bytes32 position) internal view returns (bytes memory) {
+        return abi.encodeCall(game.timeOut, (id, headOf(id, t), position));
+    }
+
+    function encodeSettle(bytes32 id, Terms memory t, bytes32 position) internal view returns (bytes memory) {
+        return abi.encodeCall(game.settle, (id, headOf(id, t), position));
     }
 
     /// The call must revert with this error, whatever its arguments.
@@ -204,25 +436,38 @@ abstract contract GameFixture is Test {
 
     function open(Terms memory t, bytes32 claim, bytes32[] memory hashes) internal returns (bytes32 id) {
         id = keccak256(abi.encode("dispute", opened++));
-        market.open(id, t, commitmentOf(t, claim, hashes));
+        openAs(id, t, commitmentOf(t, claim, hashes));
+    }
+
+    function openAs(bytes32 id, Terms memory t, bytes32 commitment) internal {
+        logs.recordLogs();
+        market.open(id, t, commitment);
+        follow();
     }
 
     function transcript(bytes32 id) internal view returns (bytes32) {
-        return game.disputeOf(id).transcript;
+        return game.transcripts(id);
     }
 
     function phase(bytes32 id) internal view returns (uint256) {
-        return uint256(game.disputeOf(id).phase);
+        uint256 word = uint256(game.transcripts(id));
+        if (word <= 3) return uint256(word == 0 ? Phase.None : Phase.Resolved);
+        return uint8(turns[id] >> 120);
+    }
+
+    function disputeOf(bytes32 id) internal view returns (Clocks memory) {
+        uint256 turn = turns[id];
+        return Clocks(uint40(turn), uint32(turn >> 40), uint32(turn >> 72), uint16(turn >> 104));
     }
 
     /// Opens and reveals: the position after it.
     function begin(Terms memory t, bytes32 claim, bytes32[] memory hashes)
         internal
-        returns (bytes32 id, Interval memory position)
+        returns (bytes32 id, Span memory position)
     {
         id = open(t, claim, hashes);
-        position = Interval({previous: transcript(id), lo: 0, hi: t.steps, low: t.start, high: claim});
-        play(CHALLENGER, abi.encodeCall(game.reveal, (id, t, claim, hashes, SALT)));
+        position = Span({previous: transcript(id), lo: 0, hi: t.steps, low: t.start, high: claim});
+        play(CHALLENGER, encodeReveal(id, t, claim, hashes, SALT));
     }
 
     function slotsWith(uint256 slot, bytes32 root) internal view returns (bytes32[] memory list) {
@@ -251,7 +496,7 @@ abstract contract GameFixture is Test {
     }
 
     /// A one-step dispute over node 0 with this result, before the node is opened.
-    function beforeNode(bytes32 newRoot) internal returns (bytes32 id, Terms memory t, Interval memory position) {
+    function beforeNode(bytes32 newRoot) internal returns (bytes32 id, Terms memory t, Span memory position) {
         t = defaultTerms(1);
         (id, position) = begin(t, treeRoot(slotsWith(1, newRoot)), none());
     }
@@ -259,11 +504,11 @@ abstract contract GameFixture is Test {
     /// The same after the node was opened.
     function afterNode(bytes32 newRoot, bytes32[] memory nodes)
         internal
-        returns (bytes32 id, Terms memory t, Branch memory position)
+        returns (bytes32 id, Terms memory t, Spot memory position)
     {
-        Interval memory before;
+        Span memory before;
         (id, t, before) = beforeNode(newRoot);
-        position = Branch({
+        position = Spot({
             previous: transcript(id),
             step: 0,
             state: t.start,
@@ -272,7 +517,7 @@ abstract contract GameFixture is Test {
             index: 0,
             node: newRoot
         });
-        play(CHALLENGER, abi.encodeCall(game.openNode, (id, t, before, nodeOpening(newRoot, nodes))));
+        play(CHALLENGER, encodeOpenNode(id, t, before, nodeOpening(newRoot, nodes)));
     }
 
     /// Roots and paths of slot 3 and weight 2.

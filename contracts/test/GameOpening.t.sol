@@ -12,25 +12,26 @@ import {
     WrongSender,
     WrongStepCount
 } from "../src/GameErrors.sol";
-import {Branch, Interval, LeafOpening, NodeOpening, Phase} from "../src/GameTypes.sol";
+import {Branch, Course, Head, Interval, LeafOpening, NodeOpening, OpenedStep} from "../src/GameTypes.sol";
+import {Phase} from "../src/Turn.sol";
 import {InitialState} from "../src/InitialState.sol";
 import {Terms} from "../src/Types.sol";
-import {GameFixture} from "./GameFixture.sol";
+import {GameFixture, Span, Spot} from "./GameFixture.sol";
 
 /// What the challenger opens and must prove: nodes, the finish step, leaves, final states, the last instruction.
 contract GameOpeningTest is GameFixture {
     bytes32 private constant LEAF = keccak256("leaf");
 
-    function refuseNode(bytes32 id, Terms memory t, Interval memory p, NodeOpening memory o, bytes4 selector) private {
-        refuse(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, o)), selector);
+    function refuseNode(bytes32 id, Terms memory t, Span memory p, NodeOpening memory o, bytes4 selector) private {
+        refuse(CHALLENGER, encodeOpenNode(id, t, p, o), selector);
     }
 
-    function refuseLeaf(bytes32 id, Terms memory t, Branch memory p, LeafOpening memory o, bytes4 selector) private {
-        refuse(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, o)), selector);
+    function refuseLeaf(bytes32 id, Terms memory t, Spot memory p, LeafOpening memory o, bytes4 selector) private {
+        refuse(CHALLENGER, encodeOpenLeaf(id, t, p, o), selector);
     }
 
-    function playNode(bytes32 id, Terms memory t, Interval memory p, NodeOpening memory o) private {
-        play(CHALLENGER, abi.encodeCall(game.openNode, (id, t, p, o)));
+    function playNode(bytes32 id, Terms memory t, Span memory p, NodeOpening memory o) private {
+        play(CHALLENGER, encodeOpenNode(id, t, p, o));
     }
 
     /// A copy with one bit of one word flipped.
@@ -59,23 +60,40 @@ contract GameOpeningTest is GameFixture {
         bytes32[] memory posted = new bytes32[](1);
         posted[0] = treeRoot(slotsWith(1, LEAF));
         bytes32 cleared = pair(pair(slots[0], LEAF), zeroTree(1));
-        (bytes32 id, Interval memory p) = begin(t, cleared, posted);
-        Interval memory node = Interval(transcript(id), 0, 1, t.start, posted[0]);
-        play(SUBMITTER, abi.encodeCall(game.answer, (id, t, p, posted, 0)));
+        (bytes32 id, Span memory p) = begin(t, cleared, posted);
+        Span memory node = Span(transcript(id), 0, 1, t.start, posted[0]);
+        play(SUBMITTER, encodeAnswer(id, t, p, posted, 0));
         bytes32[] memory path = new bytes32[](1);
         path[0] = pair(slots[2], slots[3]);
         bytes32 kept = pair(slots[0], slots[1]);
-        bytes memory data = abi.encodeCall(game.openFinish, (id, t, node, kept, path));
+        bytes memory data = encodeOpenFinish(id, t, node, kept, path);
         refuse(CHALLENGER, data, WrongKindOfStep.selector);
         playNode(id, t, node, nodeOpening(LEAF, none()));
 
         (id, p) = begin(t, cleared, posted);
-        Interval memory last = Interval(transcript(id), 1, 2, posted[0], cleared);
-        play(SUBMITTER, abi.encodeCall(game.answer, (id, t, p, posted, 1)));
+        Span memory last = Span(transcript(id), 1, 2, posted[0], cleared);
+        play(SUBMITTER, encodeAnswer(id, t, p, posted, 1));
         refuseNode(id, t, last, nodeOpening(LEAF, none()), WrongKindOfStep.selector);
         kept = pair(slots[0], LEAF);
-        play(CHALLENGER, abi.encodeCall(game.openFinish, (id, t, last, kept, path)));
+        play(CHALLENGER, encodeOpenFinish(id, t, last, kept, path));
         requireResolved(id, true);
+    }
+
+    /// Model, number of steps and finish of an opening are those of the terms, though it names the true transcript.
+    function testGame37CourseIsThatOfTheTermsD14O1(uint8 which) public {
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
+        Course memory course = courseOf(t);
+        which = uint8(bound(which, 0, 2));
+        if (which == 0) course.registrationId = LEAF;
+        if (which == 1) course.steps = 2;
+        if (which == 2) course.finish = true;
+        NodeOpening memory o = nodeOpening(LEAF, none());
+        Head memory head = headOf(id, t);
+        Interval memory position = intervalOf(id, t, p);
+        refuse(CHALLENGER, abi.encodeCall(game.openNode, (id, head, position, course, o)), WrongRoot.selector);
+        bytes memory data = abi.encodeCall(game.openFinish, (id, head, position, course, LEAF, none()));
+        refuse(CHALLENGER, data, WrongRoot.selector);
+        playNode(id, t, p, o);
     }
 
     function stopped(bytes32 leaf) private {
@@ -86,7 +104,7 @@ contract GameOpeningTest is GameFixture {
 
     function testGame16StopSlotIsProvenFirstD13() public {
         stopped(bytes32(uint256(1)));
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         NodeOpening memory o = nodeOpening(LEAF, none());
         refuseNode(id, t, p, o, WrongLength.selector);
         o.stopPath = treePath(slots, 2);
@@ -101,7 +119,7 @@ contract GameOpeningTest is GameFixture {
     }
 
     function testGame16NoStopProofWhereThereIsNoStopSlotP1() public {
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         NodeOpening memory o = nodeOpening(LEAF, none());
         o.stopPath = treePath(slots, 2);
         refuseNode(id, t, p, o, WrongLength.selector);
@@ -110,7 +128,7 @@ contract GameOpeningTest is GameFixture {
     function testGame17DescriptorIsTheNodesOwnP4(uint256 bit) public {
         descriptors[1] = descriptor(0, 0, 101, 1);
         publish();
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         NodeOpening memory o = nodeOpening(LEAF, none());
         // Another node's descriptor with its own valid path.
         (o.descriptor, o.programPath) = (descriptors[1], programPath(1));
@@ -133,7 +151,7 @@ contract GameOpeningTest is GameFixture {
         if (word == 0) word = 1;
         stopped(bytes32(bytes4(word)));
         Terms memory t = defaultTerms(1);
-        (bytes32 id, Interval memory p) = begin(t, moved ? LEAF : t.start, none());
+        (bytes32 id, Span memory p) = begin(t, moved ? LEAF : t.start, none());
         NodeOpening memory o;
         (o.stopLeaf, o.stopPath) = (slots[2], treePath(slots, 2));
         playNode(id, t, p, o);
@@ -162,7 +180,7 @@ contract GameOpeningTest is GameFixture {
         descriptors[0] = d;
         publish();
         Terms memory t = defaultTerms(1);
-        (bytes32 id, Interval memory p) = begin(t, moved ? LEAF : t.start, none());
+        (bytes32 id, Span memory p) = begin(t, moved ? LEAF : t.start, none());
         NodeOpening memory o;
         (o.descriptor, o.programPath) = (d, programPath(0));
         playNode(id, t, p, o);
@@ -176,7 +194,7 @@ contract GameOpeningTest is GameFixture {
         descriptors[0] = d;
         publish();
         Terms memory t = defaultTerms(1);
-        (bytes32 id, Interval memory p) = begin(t, LEAF, none());
+        (bytes32 id, Span memory p) = begin(t, LEAF, none());
         NodeOpening memory o;
         (o.descriptor, o.programPath) = (d, programPath(0));
         playNode(id, t, p, o);
@@ -192,14 +210,14 @@ contract GameOpeningTest is GameFixture {
         );
         descriptors[0] = d;
         publish();
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         NodeOpening memory o;
         (o.descriptor, o.programPath) = (d, programPath(0));
         refuseNode(id, t, p, o, WrongLength.selector);
     }
 
     function testGame19ResultStandsInItsSlotAloneP4(uint256 bit) public {
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         NodeOpening memory o = nodeOpening(LEAF, none());
         o.slotPath = flip(o.slotPath, bit);
         refuseNode(id, t, p, o, WrongRoot.selector);
@@ -222,7 +240,7 @@ contract GameOpeningTest is GameFixture {
     }
 
     function testGame20NoTensorRoundForLeafAndWholeG6() public {
-        (bytes32 id, Terms memory t, Interval memory p) = beforeNode(LEAF);
+        (bytes32 id, Terms memory t, Span memory p) = beforeNode(LEAF);
         refuseNode(id, t, p, nodeOpening(LEAF, some(1, "a")), WrongLength.selector);
         descriptors[0] = descriptor(1, 2, 100, 1);
         publish();
@@ -235,7 +253,7 @@ contract GameOpeningTest is GameFixture {
 
     // The finish step
 
-    function finishing(bytes32 claim) private returns (bytes32 id, Terms memory t, Interval memory p) {
+    function finishing(bytes32 claim) private returns (bytes32 id, Terms memory t, Span memory p) {
         t = defaultTerms(1);
         t.finish = true;
         (id, p) = begin(t, claim, none());
@@ -243,17 +261,17 @@ contract GameOpeningTest is GameFixture {
 
     function testGame21KeptSubtreeStandsUnderTheAgreedStateD14(uint256 bit) public {
         bytes32 kept = pair(slots[0], slots[1]);
-        (bytes32 id, Terms memory t, Interval memory p) = finishing(pair(kept, zeroTree(1)));
+        (bytes32 id, Terms memory t, Span memory p) = finishing(pair(kept, zeroTree(1)));
         bytes32[] memory path = new bytes32[](1);
         path[0] = pair(slots[2], slots[3]);
-        bytes memory data = abi.encodeCall(game.openFinish, (id, t, p, kept, flip(path, bit)));
+        bytes memory data = encodeOpenFinish(id, t, p, kept, flip(path, bit));
         refuse(CHALLENGER, data, WrongRoot.selector);
         // One level too deep, or too short, is no kept subtree.
-        data = abi.encodeCall(game.openFinish, (id, t, p, slots[0], treePath(slots, 0)));
+        data = encodeOpenFinish(id, t, p, slots[0], treePath(slots, 0));
         refuse(CHALLENGER, data, WrongLength.selector);
-        refuse(CHALLENGER, abi.encodeCall(game.openFinish, (id, t, p, t.start, none())), WrongLength.selector);
-        refuse(CHALLENGER, abi.encodeCall(game.openFinish, (id, t, p, path[0], path)), WrongRoot.selector);
-        play(CHALLENGER, abi.encodeCall(game.openFinish, (id, t, p, kept, path)));
+        refuse(CHALLENGER, encodeOpenFinish(id, t, p, t.start, none()), WrongLength.selector);
+        refuse(CHALLENGER, encodeOpenFinish(id, t, p, path[0], path), WrongRoot.selector);
+        play(CHALLENGER, encodeOpenFinish(id, t, p, kept, path));
         requireResolved(id, true);
     }
 
@@ -262,10 +280,10 @@ contract GameOpeningTest is GameFixture {
         bytes32 kept = pair(slots[0], slots[1]);
         bytes32[3] memory claims =
             [pair(kept, pair(slots[2], 0)), pair(pair(slots[0], 0), zeroTree(1)), pair(kept, pair(zeroTree(3), 0))];
-        (bytes32 id, Terms memory t, Interval memory p) = finishing(claims[which % 3]);
+        (bytes32 id, Terms memory t, Span memory p) = finishing(claims[which % 3]);
         bytes32[] memory path = new bytes32[](1);
         path[0] = pair(slots[2], slots[3]);
-        play(CHALLENGER, abi.encodeCall(game.openFinish, (id, t, p, kept, path)));
+        play(CHALLENGER, encodeOpenFinish(id, t, p, kept, path));
         requireResolved(id, false);
     }
 
@@ -273,24 +291,36 @@ contract GameOpeningTest is GameFixture {
     function testGame22FinishIsNotStoppedD13() public {
         stopped(bytes32(bytes4(uint32(1))));
         bytes32 kept = pair(slots[0], slots[1]);
-        (bytes32 id, Terms memory t, Interval memory p) = finishing(treeRoot(slots));
+        (bytes32 id, Terms memory t, Span memory p) = finishing(treeRoot(slots));
         bytes32[] memory path = new bytes32[](1);
         path[0] = pair(slots[2], slots[3]);
-        play(CHALLENGER, abi.encodeCall(game.openFinish, (id, t, p, kept, path)));
+        play(CHALLENGER, encodeOpenFinish(id, t, p, kept, path));
         requireResolved(id, false);
     }
 
     // The leaf
 
     function testGame23DescriptorOfTheOpenedNodeO1() public {
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         LeafOpening memory o = leafOpening(LEAF, 0, 1, none());
         o.descriptor = descriptor(0, 0, 101, 1);
         refuseLeaf(id, t, p, o, WrongDescriptor.selector);
+        // Nor another model, step or state than those it was opened in.
+        o = leafOpening(LEAF, 0, 1, none());
+        Head memory head = headOf(id, t);
+        Branch memory position = branchOf(t, p);
+        for (uint256 i = 0; i < 3; i++) {
+            OpenedStep memory step = OpenedStep(t.registrationId, p.step, p.state);
+            if (i == 0) step.registrationId = LEAF;
+            if (i == 1) step.step++;
+            if (i == 2) step.state = LEAF;
+            bytes memory data = abi.encodeCall(game.openLeaf, (id, head, position, step, o));
+            refuse(CHALLENGER, data, WrongDescriptor.selector);
+        }
     }
 
     function testGame24FinalStateIs178BytesP1() public {
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         LeafOpening memory o = leafOpening(LEAF, 0, 1, none());
         bytes memory state = o.finalState;
         o.finalState = bytes.concat(state, hex"00");
@@ -305,17 +335,17 @@ contract GameOpeningTest is GameFixture {
 
     /// maxSteps is 100; 0 counts as 1.
     function testGame25StepsWithinTheLimitD9() public {
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         refuseLeaf(id, t, p, leafOpening(LEAF, 0, 0, none()), WrongStepCount.selector);
         refuseLeaf(id, t, p, leafOpening(LEAF, 0, 101, some(3, "a")), WrongStepCount.selector);
         refuseLeaf(id, t, p, leafOpening(LEAF, 0, type(uint64).max, some(3, "a")), WrongStepCount.selector);
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, leafOpening(LEAF, 0, 100, some(3, "a")))));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, leafOpening(LEAF, 0, 100, some(3, "a"))));
 
         descriptors[0] = descriptor(0, 0, 0, 1);
         publish();
         (id, t, p) = afterNode(LEAF, none());
         refuseLeaf(id, t, p, leafOpening(LEAF, 0, 2, some(1, "a")), WrongStepCount.selector);
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, leafOpening(LEAF, 0, 1, none()))));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, leafOpening(LEAF, 0, 1, none())));
     }
 
     function zeroClaim(uint8 status, uint8 code, uint64 steps, bytes32[] memory hashes)
@@ -329,15 +359,15 @@ contract GameOpeningTest is GameFixture {
     }
 
     function testGame26RunningProgramEndsOnlyAtTheLimitD9G8() public {
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(0, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(0, none());
         refuseLeaf(id, t, p, zeroClaim(0, 0, 99, some(3, "a")), WrongStepCount.selector);
         refuseLeaf(id, t, p, zeroClaim(0, 0, 1, none()), WrongStepCount.selector);
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, zeroClaim(0, 0, 100, some(3, "a")))));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, zeroClaim(0, 0, 100, some(3, "a"))));
         assertEq(phase(id), uint256(Phase.Instruction), "phase");
     }
 
     function testGame27ResultStandsInTheFinalMemoryP1P4(uint256 bit) public {
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         LeafOpening memory o = leafOpening(LEAF, 0, 1, none());
         o.finalState = stateBytes(memoryWith(SALT, 0), 1, 0);
         refuseLeaf(id, t, p, o, WrongRoot.selector);
@@ -357,7 +387,7 @@ contract GameOpeningTest is GameFixture {
         o.outputPath = abi.encodePacked(uint32(1 << (27 + (bit % 5))), bytes32(0));
         refuseLeaf(id, t, p, o, WrongMap.selector);
         o.outputPath = abi.encodePacked(uint32(1), bytes32(0));
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, o)));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, o));
     }
 
     /// Traps, other exit codes and unending programs give zero; a non-zero leaf cannot be claimed from them.
@@ -365,13 +395,13 @@ contract GameOpeningTest is GameFixture {
         if (status == 1 && code == 0) code = 1;
         uint64 steps = status == 0 ? 100 : 7;
         bytes32[] memory hashes = some(3, "a");
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         refuseLeaf(id, t, p, zeroClaim(status, code, steps, hashes), WrongResult.selector);
         (id, t, p) = afterNode(0, none());
         LeafOpening memory o = zeroClaim(status, code, steps, hashes);
         o.outputPath = hex"00000000";
         refuseLeaf(id, t, p, o, WrongLength.selector);
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, zeroClaim(status, code, steps, hashes))));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, zeroClaim(status, code, steps, hashes)));
     }
 
     /// The same rules for a whole result, whose zero is the zero subtree of its height.
@@ -379,7 +409,7 @@ contract GameOpeningTest is GameFixture {
         uint8 h = uint8(bound(height, 0, 19));
         descriptors[0] = descriptor(1, h, 100, 1);
         publish();
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         LeafOpening memory o = zeroClaim(2, 3, 7, some(3, "a"));
         refuseLeaf(id, t, p, o, WrongResult.selector);
         // A map bit below the result's height cannot occur.
@@ -389,13 +419,13 @@ contract GameOpeningTest is GameFixture {
             refuseLeaf(id, t, p, o, WrongMap.selector);
         }
         o.outputPath = hex"00000000";
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, o)));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, o));
         (id, t, p) = afterNode(zeroTree(h), none());
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, p, zeroClaim(2, 3, 7, some(3, "a")))));
+        play(CHALLENGER, encodeOpenLeaf(id, t, p, zeroClaim(2, 3, 7, some(3, "a"))));
     }
 
     function testGame32OperandsAreProvenP1P4(uint256 bit) public {
-        (bytes32 id, Terms memory t, Branch memory p) = afterNode(LEAF, none());
+        (bytes32 id, Terms memory t, Spot memory p) = afterNode(LEAF, none());
         LeafOpening memory o = leafOpening(LEAF, 0, 1, none());
         o.operands = flip(operandProofs(), bit);
         refuseLeaf(id, t, p, o, WrongRoot.selector);
@@ -445,39 +475,38 @@ contract GameOpeningTest is GameFixture {
 
     // The last instruction
 
-    function beforeArbitration() private returns (bytes32 id, Terms memory t, Interval memory p) {
-        Branch memory branch;
+    function beforeArbitration() private returns (bytes32 id, Terms memory t, Span memory p) {
+        Spot memory branch;
         (id, t, branch) = afterNode(LEAF, none());
         LeafOpening memory opening = leafOpening(LEAF, 0, 1, none());
-        p = Interval(transcript(id), 0, 1, 0, keccak256(opening.finalState));
-        logs.recordLogs();
-        play(CHALLENGER, abi.encodeCall(game.openLeaf, (id, t, branch, opening)));
-        (p.low,,,,) = abi.decode(logs.getRecordedLogs()[0].data, (bytes32, bytes32, uint64, bytes32[], uint40));
+        p = Span(transcript(id), 0, 1, 0, keccak256(opening.finalState));
+        play(CHALLENGER, encodeOpenLeaf(id, t, branch, opening));
+        (, p.low,,,) = abi.decode(lastData, (uint256, bytes32, bytes32, uint64, bytes32[]));
     }
 
     function testGame30MachineExecutesTheAgreedStateP6(uint256 bit) public {
-        (bytes32 id, Terms memory t, Interval memory p) = beforeArbitration();
+        (bytes32 id, Terms memory t, Span memory p) = beforeArbitration();
         bytes32 other = p.low ^ bytes32(1 << (bit & 255));
-        bytes memory data = abi.encodeCall(game.arbitrate, (id, t, p, abi.encode(other, p.high)));
+        bytes memory data = encodeArbitrate(id, t, p, abi.encode(other, p.high));
         refuse(CHALLENGER, data, WrongPrestate.selector);
         refuse(SUBMITTER, data, WrongPrestate.selector);
-        data = abi.encodeCall(game.arbitrate, (id, t, p, abi.encode(p.low, p.high)));
+        data = encodeArbitrate(id, t, p, abi.encode(p.low, p.high));
         refuse(address(this), data, WrongSender.selector);
     }
 
     /// Whoever sends it, equality decides.
     function testGame31EqualMeansTheChallengerWinsG9(uint256 bit, bool equal, bool bySubmitter) public {
-        (bytes32 id, Terms memory t, Interval memory p) = beforeArbitration();
+        (bytes32 id, Terms memory t, Span memory p) = beforeArbitration();
         bytes32 after_ = equal ? p.high : p.high ^ bytes32(1 << (bit & 255));
-        bytes memory data = abi.encodeCall(game.arbitrate, (id, t, p, abi.encode(p.low, after_)));
+        bytes memory data = encodeArbitrate(id, t, p, abi.encode(p.low, after_));
         play(bySubmitter ? SUBMITTER : CHALLENGER, data);
         requireResolved(id, equal);
     }
 
     /// Too little gas reverts the move; it never turns the verdict.
     function testGame31TooLittleGasChangesNothingP8(uint256 gas_) public {
-        (bytes32 id, Terms memory t, Interval memory p) = beforeArbitration();
-        bytes memory data = abi.encodeCall(game.arbitrate, (id, t, p, abi.encode(p.low, p.high)));
+        (bytes32 id, Terms memory t, Span memory p) = beforeArbitration();
+        bytes memory data = encodeArbitrate(id, t, p, abi.encode(p.low, p.high));
         vm.prank(CHALLENGER);
         (bool done,) = address(game).call{gas: bound(gas_, 1000, 150_000)}(data);
         if (done) requireResolved(id, true);

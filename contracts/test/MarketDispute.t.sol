@@ -95,7 +95,7 @@ contract MarketDisputeTest is MarketFixture {
         (bytes32 id, bytes32 submissionId) = standing();
         bytes32 disputeId = dispute(id, carol, 1);
         vm.prank(carol);
-        vm.expectRevert(abi.encodeWithSelector(DisputeExists.selector, disputeId));
+        vm.expectRevert(abi.encodeWithSelector(AlreadyOpened.selector, disputeId));
         market.openDispute{value: 0.2 ether}(submissionId, bytes32(uint256(1)));
         assertTrue(dispute(id, alice, 1) != disputeId, "challenger is part of the id");
     }
@@ -128,7 +128,8 @@ contract MarketDisputeTest is MarketFixture {
             bool finish,
             uint8 k,
             uint8 q,
-            uint32 clock
+            uint32 clock,
+            uint32 index
         ) = game.last();
         assertEq(registrationId, market.getRequest(id).registrationId, "registration");
         assertEq(submission, submissionId, "submission");
@@ -141,15 +142,19 @@ contract MarketDisputeTest is MarketFixture {
         assertEq(k, 16, "k");
         assertEq(q, 4, "q");
         assertEq(clock, 300, "clock");
-        assertEq(game.commitments(disputeId), bytes32(uint256(9)), "commitment");
+        assertEq(index, 0, "order of opening");
+        assertEq(game.disputeOf(disputeId).commitment, bytes32(uint256(9)), "commitment");
     }
 
     function test_MARKET_52_OnlyTheGameDecides() external {
-        (bytes32 id,) = standing();
+        (bytes32 id, bytes32 submissionId) = standing();
         bytes32 disputeId = dispute(id, carol, 1);
         vm.prank(carol);
         vm.expectRevert(abi.encodeWithSelector(NotGame.selector, carol));
-        market.disputeResolved(disputeId, true);
+        market.disputeResolved(disputeId, submissionId, 0, carol, true);
+        vm.prank(carol);
+        vm.expectRevert(abi.encodeWithSelector(NotGame.selector, carol));
+        market.disputeReturned(disputeId, submissionId, 0, carol, 1, 1);
     }
 
     function test_MARKET_53_G1_G4_ADisputeEndsOnceAndWithItsSubmission() external {
@@ -179,16 +184,16 @@ contract MarketDisputeTest is MarketFixture {
         bytes32 other = dispute(id, alice, 2);
         bytes32 lost = dispute(id, alice, 3);
         vm.expectRevert(abi.encodeWithSelector(SubmissionNotFallen.selector, submissionId));
-        market.settleDispute(other);
+        game.settle(other);
         game.resolve(lost, false);
         game.resolve(felling, true);
         vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, felling));
-        market.settleDispute(felling);
+        game.settle(felling);
         vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, lost));
-        market.settleDispute(lost);
-        market.settleDispute(other);
+        game.settle(lost);
+        game.settle(other);
         vm.expectRevert(abi.encodeWithSelector(DisputeNotOpen.selector, other));
-        market.settleDispute(other);
+        game.settle(other);
     }
 
     function test_MARKET_56_D15_TheSeventeenthDisputeIsNotCompensated() external {
@@ -200,13 +205,13 @@ contract MarketDisputeTest is MarketFixture {
         game.resolve(disputes[17], true);
         uint256 before = market.credits(carol);
         // 3 transactions of 100,000 gas at 10 gwei.
-        market.settleDispute(disputes[0]);
+        game.settle(disputes[0]);
         assertEq(market.credits(carol) - before, 0.203 ether, "stake and compensation");
-        market.settleDispute(disputes[5]);
+        game.settle(disputes[5]);
         assertEq(market.credits(carol) - before, 0.423 ether, "never more than its reserve");
-        market.settleDispute(disputes[16]);
+        game.settle(disputes[16]);
         assertEq(market.credits(carol) - before, 0.623 ether, "the seventeenth gets its stake");
-        for (uint256 i = 1; i < 16; i++) if (i != 5) market.settleDispute(disputes[i]);
+        for (uint256 i = 1; i < 16; i++) if (i != 5) game.settle(disputes[i]);
         assertTrue(market.burned() >= 0.5 ether, "half is burned");
         assertEq(address(market).balance, market.burned() + market.credits(carol) + 0.5 ether, "conservation");
     }
@@ -217,7 +222,7 @@ contract MarketDisputeTest is MarketFixture {
         bytes32 other = dispute(id, alice, 2);
         game.resolve(felling, true);
         chain.fee(1000 gwei);
-        market.settleDispute(other);
+        game.settle(other);
         assertEq(market.credits(alice), 0.201 ether, "one transaction at 10 gwei");
     }
 
@@ -229,10 +234,10 @@ contract MarketDisputeTest is MarketFixture {
         for (uint256 i = 0; i < 16; i++) game.setTransactions(own[i], 100);
         bytes32 honest = dispute(id, carol, 99);
         game.resolve(own[0], true);
-        for (uint256 i = 1; i < 16; i++) market.settleDispute(own[i]);
+        for (uint256 i = 1; i < 16; i++) game.settle(own[i]);
         uint256 gain = market.credits(bob) - 16 * 0.2 ether;
         assertTrue(paid - gain >= 0.5 ether, "he loses at least half of his stake");
-        market.settleDispute(honest);
+        game.settle(honest);
         assertEq(market.credits(carol), 0.2 ether, "the honest one gets his stake back");
     }
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Test} from "./Test.sol";
 import "../src/MarketErrors.sol";
 import "../src/MarketTypes.sol";
+import {AlreadyOpened} from "../src/GameErrors.sol";
 import {IConsumer, Output} from "../src/IConsumer.sol";
 import {Market} from "../src/Market.sol";
 import {Registry} from "../src/Registry.sol";
@@ -16,29 +17,55 @@ interface IChainCheats {
     function getCode(string calldata artifact) external view returns (bytes memory);
 }
 
+/// What the scripted game knows of a dispute.
+struct Scripted {
+    bytes32 submissionId;
+    address challenger;
+    uint32 index;
+    uint16 transactions;
+    bytes32 commitment;
+    bool open;
+}
+
 /// A game that decides as the test says: the market's tests are about money and time, not about computations.
 contract ScriptedGame is IGameOfMarket {
     IMarketOfGame public market;
     Terms public last;
-    mapping(bytes32 => bytes32) public commitments;
-    mapping(bytes32 => uint16) public challengerTransactions;
+    mapping(bytes32 => Scripted) private disputes;
+    /// Base fee of the block in which a submission fell.
+    mapping(bytes32 => uint256) private baseFees;
 
     function setMarket(IMarketOfGame market_) external {
         market = market_;
     }
 
     function open(bytes32 disputeId, Terms calldata terms, bytes32 commitment) external {
+        if (disputes[disputeId].challenger != address(0)) revert AlreadyOpened(disputeId);
         last = terms;
-        commitments[disputeId] = commitment;
-        challengerTransactions[disputeId] = 1;
+        disputes[disputeId] = Scripted(terms.submissionId, terms.challenger, terms.index, 1, commitment, true);
+    }
+
+    function disputeOf(bytes32 disputeId) external view returns (Scripted memory) {
+        return disputes[disputeId];
     }
 
     function setTransactions(bytes32 disputeId, uint16 count) external {
-        challengerTransactions[disputeId] = count;
+        disputes[disputeId].transactions = count;
     }
 
+    /// Tells the market, also what a game would never tell twice.
     function resolve(bytes32 disputeId, bool challengerWon) external {
-        market.disputeResolved(disputeId, challengerWon);
+        Scripted storage d = disputes[disputeId];
+        d.open = false;
+        if (challengerWon) baseFees[d.submissionId] = block.basefee;
+        market.disputeResolved(disputeId, d.submissionId, d.index, d.challenger, challengerWon);
+    }
+
+    function settle(bytes32 disputeId) external {
+        Scripted storage d = disputes[disputeId];
+        d.open = false;
+        uint256 baseFee = baseFees[d.submissionId];
+        market.disputeReturned(disputeId, d.submissionId, d.index, d.challenger, d.transactions, baseFee);
     }
 }
 
@@ -248,7 +275,7 @@ abstract contract MarketFixture is Test {
         returns (bytes memory)
     {
         return bytes.concat(
-            abi.encodePacked(uint32(1), bytes32(uint256(1)), uint32(3), bytes32(uint256(2)), uint32(1), initialRoot),
+            abi.encodePacked(uint32(2), bytes32(uint256(1)), uint32(3), bytes32(uint256(2)), uint32(1), initialRoot),
             abi.encodePacked(slots, uint8(1), uint64(10), kept, NO_SLOT, bytes32(uint256(9)), ins, outs)
         );
     }

@@ -89,8 +89,8 @@ contract MoneyHandler is MarketFixture {
         uint256 count = disputes.length;
         for (uint256 i = 0; i < count; i++) {
             bytes32 id = disputes[(seed % count + i) % count];
-            Dispute memory d = market.getDispute(id);
-            if (d.status != DisputeStatus.Open) continue;
+            Scripted memory d = game.disputeOf(id);
+            if (!d.open) continue;
             if (market.getSubmission(d.submissionId).status == status) return id;
         }
         return bytes32(0);
@@ -102,7 +102,7 @@ contract MoneyHandler is MarketFixture {
     }
 
     function settle(uint256 seed) external {
-        market.settleDispute(someDispute(seed, SubmissionStatus.Fallen));
+        game.settle(someDispute(seed, SubmissionStatus.Fallen));
     }
 
     function end(uint256 seed, uint256 how) external {
@@ -157,8 +157,8 @@ contract MoneyHandler is MarketFixture {
             }
         }
         for (uint256 i = 0; i < disputes.length; i++) {
-            Dispute memory d = market.getDispute(disputes[i]);
-            if (d.status != DisputeStatus.Open) continue;
+            Scripted memory d = game.disputeOf(disputes[i]);
+            if (!d.open) continue;
             sum += 0.2 ether;
             bool fallen = market.getSubmission(d.submissionId).status == SubmissionStatus.Fallen;
             if (fallen && d.index < COMPENSATED_DISPUTES) sum += 0.02 ether;

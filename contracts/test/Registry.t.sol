@@ -273,9 +273,9 @@ contract RegistryTest is MarketFixture {
         assertEq(head.registrant, address(this), "registrant");
         assertEq(keccak256(abi.encode(head.parameters)), keccak256(abi.encode(terms())), "terms");
         assertEq(keccak256(model), keccak256(preimage()), "model");
-        assertEq(market.shape(mine).kept, 2, "shape");
+        assertEq(registry.shape(mine).kept, 2, "shape");
         vm.expectRevert(abi.encodeWithSelector(UnknownRegistration.selector, bytes32(0)));
-        market.shape(bytes32(0));
+        registry.shape(bytes32(0));
     }
 
     function test_MARKET_27_D9_ArityOutOfRange() external {

@@ -81,7 +81,7 @@ export class Arena implements AsyncDisposable {
     const game = await deploy(encodeDeployData({
       abi: gameAbi,
       bytecode: artifact("DisputeGame").bytecode,
-      args: [MARKET, machine],
+      args: [MARKET, machine, MARKET],
     }));
     await client.impersonateAccount({ address: MARKET });
     await client.setBalance({ address: MARKET, value: 10n ** 20n });
@@ -128,6 +128,7 @@ export class Arena implements AsyncDisposable {
       k,
       q,
       clock: 1000,
+      index: 0,
     };
   }
 
@@ -188,21 +189,13 @@ export class Arena implements AsyncDisposable {
     const stored = await this.client.readContract({
       address: this.game,
       abi: gameAbi,
-      functionName: "disputeOf",
+      functionName: "transcripts",
       args: [disputeId],
     });
-    const seen = {
-      transcript: view.transcript,
-      since: view.clocks.since,
-      challengerLeft: view.clocks.challenger,
-      submitterLeft: view.clocks.submitter,
-      submitterTurn: view.turn === "submitter",
-    };
-    for (const [name, value] of Object.entries(seen)) {
-      const found = stored[name as keyof typeof seen];
-      if (found !== value) {
-        throw new Error(`${name}: expected ${found}, seen ${value}`);
-      }
+    if (stored !== view.transcript) {
+      throw new Error(
+        `transcript: expected ${stored}, seen ${view.transcript}`,
+      );
     }
     return view;
   }

@@ -100,16 +100,16 @@ Deno.test("DisputeGame keeps a small dispute within its gas and transactions", a
   const truth = new Party(world);
   const liar = new Party(world, { step: 6, leaf: 300 });
   const before = arena.played.length;
-  const opened = await dispute(truth, liar, 16, 4);
+  const opened = await dispute(truth, liar, 26, 5);
   const end = await playOut(arena, opened, truth, liar);
   assertEquals(verdict(end), ["challenger", "step"]);
   const played = arena.played.slice(before);
   const most = (kind: string) =>
     Math.max(...played.filter((p) => p.kind === kind).map((p) => p.gas));
   const total = played.reduce((sum, { gas }) => sum + gas, 0);
-  assert(played.length <= 20, `${played.length} transactions`);
-  assert(total <= 1_200_000, `${total} gas`);
-  assert(total / played.length <= 70_000, `${total / played.length} a move`);
+  assert(played.length <= 14, `${played.length} transactions`);
+  assert(total <= 850_000, `${total} gas`);
+  assert(total / played.length <= 60_000, `${total / played.length} a move`);
   assert(most("open_node") <= 120_000, `${most("open_node")} to open a node`);
   assert(most("open_leaf") <= 250_000, `${most("open_leaf")} to open a leaf`);
 });

@@ -153,7 +153,7 @@ Deno.test("inOrder: takes each event once and leaves out what was taken back", (
   const event = (block: bigint, index: number, removed = false) => ({
     event: {
       eventName: "Answered" as const,
-      args: { disputeId: "0x" as const, index: 0n, time: 0 },
+      args: { disputeId: "0x" as const, index: 0n, turn: 0n },
     },
     block,
     index,

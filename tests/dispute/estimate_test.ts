@@ -55,7 +55,9 @@ Deno.test("estimateDispute: counts each side's moves and their gas", () => {
   assertEquals(
     found.challengerGas,
     moveGas.open + moveGas.reveal + moveGas.openNode + moveGas.openLeaf +
-      moveGas.arbitrate + 5 * moveGas.post,
+      moveGas.arbitrate + 5 * moveGas.post +
+      // Two rounds of 15 hashes, two of 16 nodes, four of 15 hashes.
+      (2 * 15 + 2 * 16 + 4 * 15) * moveGas.hash,
   );
   assertEquals(found.gas, found.challengerGas + found.submitterGas);
   // One step, one leaf, one instruction: nothing to answer.

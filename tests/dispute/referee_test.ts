@@ -225,10 +225,10 @@ Deno.test("applyMove: accepts what the contract accepts and comes to the same vi
         : submitterMove(view, submitter);
       const mover = accounts[side].market;
       for (const other of bent(move, view, random)) {
-        const expected = await acceptedByContract(
-          mover,
-          encodeMove(view, other),
-        );
+        // An answer beside the round cannot even be proven.
+        const data = accepted(() => encodeMove(view, other));
+        const expected = data !== undefined &&
+          await acceptedByContract(mover, data);
         const found = accepted(() => applyMove(view, shape, other)) !==
           undefined;
         assertEquals(
@@ -243,9 +243,11 @@ Deno.test("applyMove: accepts what the contract accepts and comes to the same vi
         );
         compared++;
       }
-      const expected = applyMove(view, shape, move);
-      await mover.move(encodeMove(view, move));
+      const before = view;
+      await mover.move(encodeMove(before, move));
       view = await read();
+      // The block's time is part of the turn, and so of the transcript.
+      const expected = applyMove(before, shape, move, view.clocks.since);
       assertEquals(essence(view), essence(expected));
     }
     assertEquals(view.winner === liarSide, false);
