@@ -13,11 +13,9 @@ import { ChainLearnError, tensorRoot } from "../fpvm/mod.ts";
 import {
   createVmExecutor,
   type Executor,
-  finishedSlotRoots,
+  finishedState,
   iterationsOf,
   type Run,
-  slotRoot,
-  stateRoot,
 } from "../runtime/mod.ts";
 import {
   defaultThreads,
@@ -157,14 +155,13 @@ export function receiptOf(
   run: Run,
   device: string,
 ): Receipt {
-  const roots = run.slots.map((bytes, slot) => slotRoot(model, slot, bytes));
   return {
     format: "chainlearn receipt 1",
     modelRoot: modelRoot.toHex(),
     inputRoots: inputs.map((input) => tensorRoot(input).toHex()),
     iterations,
     outputs: run.outputs.map((output) => output.toHex()),
-    finalState: stateRoot(finishedSlotRoots(model, roots)).toHex(),
+    finalState: finishedState(model, run.slots).root.toHex(),
     device,
     version: "0.1.0",
   };

@@ -44,7 +44,14 @@ export {
 } from "./executor.ts";
 export { createInterpreterExecutor } from "./interpreter.ts";
 export { runKernel } from "./run_kernel.ts";
-export { finishedSlotRoots, slotRoot, stateRoot } from "./commit.ts";
+export {
+  commitRun,
+  type CommittedRun,
+  finishedSlotRoots,
+  finishedState,
+  slotRoot,
+  stateRoot,
+} from "./commit.ts";
 export { type NodeWork, nodeWork } from "./node_work.ts";
 export {
   type NodeProfile,

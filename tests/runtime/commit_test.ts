@@ -1,7 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ChainLearnError, MerkleTree, tensorRoot } from "../../fpvm/mod.ts";
 import {
+  commitRun,
+  createCpuExecutor,
   finishedSlotRoots,
+  finishedState,
   initialSlots,
   slotRoot,
   stateRoot,
@@ -24,6 +27,39 @@ Deno.test("finishedSlotRoots: keeps the first slots and clears the others", () =
   finished.forEach((root, i) =>
     assertEquals(root, i < model.kept ? roots[i] : new Uint8Array(32))
   );
+});
+
+Deno.test("finishedState: is the state of the finished slots' roots", () => {
+  const bytes = initialSlots(model, [testInput()]);
+  assertEquals(
+    finishedState(model, bytes).root,
+    stateRoot(finishedSlotRoots(model, roots)),
+  );
+});
+
+Deno.test("commitRun: gives the root of every state, as hashing all slots each time does", async () => {
+  for (const stop of [9, 1]) {
+    const model = testModel(stop);
+    const executor = await createCpuExecutor(model);
+    const expected = [stateRoot(roots)];
+    const { stateRoots, run } = await commitRun(
+      model,
+      executor,
+      [testInput()],
+      {
+        iterations: 3,
+        onNode(_, __, slots) {
+          expected.push(
+            stateRoot(slots.map((bytes, slot) => slotRoot(model, slot, bytes))),
+          );
+        },
+      },
+    );
+    assertEquals(stateRoots.length, 3 * model.nodes.length + 1);
+    assertEquals(stateRoots, expected);
+    assertEquals(run.slots.length, model.slots.length);
+    executor.close();
+  }
 });
 
 Deno.test("initialSlots: holds initial values, zeros, and the inputs as copies", () => {
