@@ -95,6 +95,8 @@ function checkSegment(segment: Segment, file: Uint8Array): void {
       `${fileBytes} of ${memoryBytes} bytes at offset ${hex(offset)}`,
     );
   }
+  // The writable segment of a program without data is empty, and the linker puts it to address 0.
+  if (memoryBytes === 0) return;
   if ((flags & FLAG_WRITE) !== 0 && address < CODE_END) {
     throw refuse(
       `writable segments at or above ${hex(CODE_END)}`,

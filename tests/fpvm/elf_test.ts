@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ChainLearnError, encode, loadElf, run } from "../../fpvm/mod.ts";
+import { elfOf, TEXT } from "./elf_files.ts";
 
 /** An executable of one segment that exits with 7; `edit` breaks it. */
 function file(edit: (view: DataView) => void = () => {}): Uint8Array {
@@ -25,6 +26,19 @@ Deno.test("loadElf: runs from the entry point with a stack", () => {
   assertEquals([state.pc, state.registers[29]], [0x10000, 0x3fffffe0]);
   assertEquals(run(state, 100), 3);
   assertEquals([state.status, state.exitCode], [1, 7]);
+});
+
+Deno.test("loadElf: takes an empty writable segment at address 0, as of a C program without data", () => {
+  const whole = elfOf([0x0000000c], new Uint8Array(0));
+  const view = new DataView(whole.buffer);
+  assertEquals([view.getUint32(104, true), view.getUint32(108, true)], [0, 6]);
+  view.setUint32(92, 0, true);
+  const { memory } = loadElf(whole);
+  assertEquals(memory.load32(TEXT), 0x0c);
+  assertEquals(memory.load32(0), 0);
+  // Nothing may be read from the file to there.
+  view.setUint32(100, 4, true);
+  assertThrows(() => loadElf(whole), ChainLearnError, "inside file and memory");
 });
 
 const set = (at: number, value: number) => (view: DataView) =>
