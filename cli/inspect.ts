@@ -12,6 +12,7 @@ import {
   tensorHeight,
 } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
+import { planSlots } from "../runtime/mod.ts";
 import { openBundle } from "./bundles.ts";
 import { parseDims } from "./convert.ts";
 import { readFile, stem } from "./files.ts";
@@ -115,6 +116,7 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     (sum, c) => sum + c.bytes.length,
     0,
   );
+  const activations = planSlots(graphOf(model));
   if (options.json) {
     const { name, mode, inputs, outputs, kept, schedule, stopSlot } = model;
     return printJson({
@@ -128,6 +130,8 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       stopSlot,
       phases: phasesOf(model),
       weightBytes,
+      activationBytes: activations.bytes,
+      liveBytes: activations.least,
       constants: model.constants.length,
       slots: model.slots.length,
       nodes,
@@ -139,6 +143,11 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     `${model.name}: ${model.mode} mode, ${phaseText}, ${nodes.length} nodes, ${programs.length} programs, ${
       formatBytes(weightBytes)
     } of constants`,
+  );
+  console.log(
+    `activations  ${formatBytes(activations.bytes)} at most on the CPU, ${
+      formatBytes(activations.least)
+    } of them live at one node`,
   );
   console.log(`model root  ${toHex(commitment.modelRoot)}`);
   console.log(formatTable([

@@ -9,7 +9,12 @@ import { byteLength, type Model } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
 import { CONTROL, MemoryPlan } from "./cpu_memory.ts";
 import { type Assignment, compilePrograms } from "./cpu_programs.ts";
-import { type Device, type Executor, executorOf } from "./executor.ts";
+import {
+  type Device,
+  type Executor,
+  executorOf,
+  type SlotSet,
+} from "./executor.ts";
 import { executorOfBody } from "./single_phase.ts";
 import { type Job, workerMain, type WorkerStart } from "./worker.ts";
 
@@ -60,7 +65,7 @@ type Copy = readonly [from: number, to: number, bytes: number];
 
 class Cpu implements Device {
   readonly name = "cpu";
-  readonly slots: readonly Uint8Array[];
+  readonly planned: NonNullable<Device["planned"]>;
   readonly #model: Model;
   readonly #threads: number;
   readonly #memory: WebAssembly.Memory;
@@ -71,9 +76,11 @@ class Cpu implements Device {
   readonly #runs: ((...args: number[]) => void)[] = [];
   /** By program. */
   readonly #hasRun: boolean[] = [];
+  /** By node: with slots as planned, then with slots apart, where these have room. */
   readonly #jobs: Job[] = [];
   readonly #copies: Copy[][] = [];
   readonly #forked: boolean[] = [];
+  readonly #apart?: SlotSet;
   #workers: Worker[] = [];
 
   constructor(
@@ -84,17 +91,15 @@ class Cpu implements Device {
     this.#model = model;
     this.#threads = threads;
     const plan = this.#plan = new MemoryPlan(model, assignments, threads);
-    this.#memory = newMemory(model, plan.end, threads > 1);
+    const hasApart = plan.end <= PAGE * (MAX_PAGES - 1);
+    this.#memory = newMemory(
+      model,
+      hasApart ? plan.end : plan.plannedEnd,
+      threads > 1,
+    );
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#control = new Int32Array(this.#memory.buffer, CONTROL, 16);
     plan.fill(this.#bytes);
-    this.slots = model.slots.map((slot, i) =>
-      new Uint8Array(
-        this.#memory.buffer,
-        plan.slots[i],
-        byteLength(slot.type),
-      )
-    );
     const imports = { env: { memory: this.#memory } };
     for (const { program: { number, module } } of assignments) {
       if (this.#modules[number]) continue;
@@ -102,27 +107,65 @@ class Cpu implements Device {
       this.#modules[number] = module;
       this.#runs[number] = run as (...args: number[]) => void;
     }
-    assignments.forEach((_, node) => this.#prepare(node, assignments[node]));
+    this.planned = {
+      plan: plan.plan,
+      ...this.#slotSet(plan.planned, assignments),
+    };
+    if (hasApart) this.#apart = this.#slotSet(plan.apart, assignments);
+  }
+
+  /** Prepares every node for slots at these addresses. */
+  #slotSet(
+    addresses: readonly number[],
+    assignments: readonly Assignment[],
+  ): SlotSet {
+    const first = this.#jobs.length;
+    assignments.forEach((assignment, node) =>
+      this.#prepare(node, assignment, addresses)
+    );
+    return {
+      slots: this.#model.slots.map(({ type }, i) =>
+        new Uint8Array(this.#memory.buffer, addresses[i], byteLength(type))
+      ),
+      runNode: (node, iteration) => this.#runJob(first + node, iteration),
+    };
+  }
+
+  get #set(): SlotSet {
+    if (this.#apart) return this.#apart;
+    throw tooLarge(this.#model, this.#plan.end);
+  }
+
+  get slots(): readonly Uint8Array[] {
+    return this.#set.slots;
+  }
+
+  runNode(node: number, iteration: number): void {
+    this.#set.runNode(node, iteration);
   }
 
   /** Decides a node's addresses and what must be copied first. */
-  #prepare(index: number, { program, work }: Assignment): void {
+  #prepare(
+    index: number,
+    { program, work }: Assignment,
+    slots: readonly number[],
+  ): void {
     const plan = this.#plan;
     const node = this.#model.nodes[index];
     const kernel = this.#model.kernels[node.kernel];
     const { units, grain, inPlace } = program.kernel;
-    const result = plan.slots[node.result];
-    const length = this.slots[node.result].length;
+    const result = slots[node.result];
+    const length = byteLength(this.#model.slots[node.result].type);
     const copies: Copy[] = [];
     const addresses = node.operands.map((_, i) => {
-      const at = plan.addressOf(index, i);
+      const at = plan.addressOf(slots, index, i);
       // A node that reads the slot it writes reads the old tensor: from a copy, unless it may not notice.
       if (at !== result || i === inPlace) return at;
       if (copies.length === 0) copies.push([result, plan.scratch, length]);
       return plan.scratch;
     });
     if (kernel.update) {
-      const old = plan.addressOf(index, kernel.update.operand);
+      const old = plan.addressOf(slots, index, kernel.update.operand);
       if (old !== result) copies.push([old, result, length]);
     }
     const isForked = this.#threads > 1 && work >= FORK_WORK && units > grain;
@@ -180,13 +223,13 @@ class Cpu implements Device {
     }
   }
 
-  runNode(node: number, iteration: number): void {
-    for (const [from, to, bytes] of this.#copies[node]) {
+  #runJob(job: number, iteration: number): void {
+    for (const [from, to, bytes] of this.#copies[job]) {
       this.#bytes.copyWithin(to, from, from + bytes);
     }
-    if (this.#forked[node]) this.#fork(node, iteration);
+    if (this.#forked[job]) this.#fork(job, iteration);
     else {
-      const { kernel, addresses, units, part } = this.#jobs[node];
+      const { kernel, addresses, units, part } = this.#jobs[job];
       const [own] = this.#plan.threads;
       const step = this.#hasRun[kernel] ? Math.max(units, 1) : part;
       this.#hasRun[kernel] = true;
@@ -197,11 +240,11 @@ class Cpu implements Device {
     }
   }
 
-  #fork(node: number, iteration: number): void {
+  #fork(job: number, iteration: number): void {
     const words = this.#control;
-    const { kernel, addresses, units, part } = this.#jobs[node];
+    const { kernel, addresses, units, part } = this.#jobs[job];
     const [own] = this.#plan.threads;
-    words[1] = node;
+    words[1] = job;
     words[2] = iteration;
     Atomics.store(words, 3, Math.ceil(units / part));
     Atomics.add(words, 0, 1);
@@ -215,7 +258,7 @@ class Cpu implements Device {
     if (Atomics.load(words, 5) !== 0) {
       throw new ChainLearnError(
         `Cannot run node "${
-          this.#model.nodes[node].name
+          this.#model.nodes[job % this.#model.nodes.length].name
         }": expected every thread to finish, found one that failed`,
         { exitCode: 3 },
       );
@@ -248,11 +291,13 @@ function newMemory(
   shared: boolean,
 ): WebAssembly.Memory {
   const pages = Math.ceil(bytes / PAGE);
-  if (pages >= MAX_PAGES) {
-    throw new ChainLearnError(
-      `Cannot run "${model.name}" on the CPU: expected at most 4 GiB of tensors, found ${bytes} bytes`,
-      { exitCode: 3 },
-    );
-  }
+  if (pages >= MAX_PAGES) throw tooLarge(model, bytes);
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+}
+
+function tooLarge(model: Model, bytes: number): ChainLearnError {
+  return new ChainLearnError(
+    `Cannot run "${model.name}" on the CPU: expected at most 4 GiB of tensors, found ${bytes} bytes`,
+    { exitCode: 3 },
+  );
 }

@@ -1,10 +1,13 @@
 /**
  * Where the CPU executor's tensors lie: constants as they are or packed, slots, and room for each thread.
  *
- * Addresses are multiples of 64, and no tensor is at 0; 32 bytes behind each may be read.
+ * Addresses are multiples of 64, and no tensor is at 0; 32 bytes behind each may be read. Slots lie twice:
+ * as planned, sharing memory, and behind everything else each by itself, for runs that are looked at.
+ * Memory that is never touched is never there.
  */
 import { byteLength, type Model, packConstant } from "../compiler/mod.ts";
 import type { Assignment } from "./cpu_programs.ts";
+import { placedBytes, planSlots, type SlotPlan } from "./slot_plan.ts";
 import { weightsTable } from "./weights_table.ts";
 
 /** Bytes before the first tensor: no address is 0, and the control block lies here. */
@@ -14,14 +17,17 @@ export const CONTROL = 256;
 
 /** Addresses of everything, and what must be written before the first run. */
 export class MemoryPlan {
-  readonly slots: readonly number[];
+  readonly plan: SlotPlan;
+  /** Addresses of slots as planned, and apart. */
+  readonly planned: readonly number[];
+  readonly apart: readonly number[];
   /** Copies of slots that a node reads and writes. */
   readonly scratch: number;
   /** Each thread's own memory. */
   readonly threads: readonly number[];
+  /** Ends of memory without the slots that lie apart, and with them. */
+  readonly plannedEnd: number;
   readonly end: number;
-  /** Bytes of slots, the activations. */
-  readonly slotBytes: number;
   readonly #places = new Map<string, number>();
   readonly #fill: (readonly [address: number, bytes: () => Uint8Array])[] = [];
 
@@ -33,12 +39,13 @@ export class MemoryPlan {
     let at = HEAD;
     const place = (bytes: number) => {
       const address = at;
-      at += Math.ceil((bytes + 32) / 64) * 64;
+      at += placedBytes(bytes);
       return address;
     };
     const lengths = model.slots.map((slot) => byteLength(slot.type));
-    this.slots = lengths.map(place);
-    this.slotBytes = at - HEAD;
+    this.plan = planSlots(model);
+    this.planned = this.plan.offsets.map((offset) => HEAD + offset);
+    at += this.plan.bytes;
     const table = weightsTable(model);
     model.nodes.forEach((node, i) =>
       node.operands.forEach((ref, operand) => {
@@ -74,6 +81,8 @@ export class MemoryPlan {
       ...assignments.map(({ program }) => program.kernel.scratch),
     );
     this.threads = Array.from({ length: threads }, () => place(own));
+    this.plannedEnd = at;
+    this.apart = lengths.map(place);
     this.end = at;
   }
 
@@ -82,11 +91,11 @@ export class MemoryPlan {
     for (const [address, bytes] of this.#fill) memory.set(bytes(), address);
   }
 
-  /** Address of a node's operand. */
-  addressOf(node: number, operand: number): number {
+  /** Address of a node's operand, with slots at these addresses. */
+  addressOf(slots: readonly number[], node: number, operand: number): number {
     const ref = this.model.nodes[node].operands[operand];
     return ref.kind === "slot"
-      ? this.slots[ref.index]
+      ? slots[ref.index]
       : this.#places.get(this.#keyOf(node, operand))!;
   }
 

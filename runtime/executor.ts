@@ -6,14 +6,21 @@
  */
 import { byteLength, type Model } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
+import type { SlotPlan } from "./slot_plan.ts";
 
 /** What a finished run leaves; copies that belong to the caller. */
 export interface Run {
   /** Bytes of each output, in the model's order. */
   readonly outputs: Uint8Array[];
-  /** Bytes of every slot after the last step, without the finish step. */
+  /** Bytes of every slot after the last step, without the finish step; none of those that were not kept. */
   readonly slots: Uint8Array[];
 }
+
+/**
+ * What of the slots can be read: "all" of them at any time, or what the model keeps, and besides that each node's
+ * result only right after the node, since slots that are never live together then share memory.
+ */
+export type Keep = "all" | "model";
 
 /** Called after every step with the live slots: do not keep them. Writing to them makes a false run. */
 export type OnNode = (
@@ -28,6 +35,8 @@ export interface RunOptions {
   /** Called once, when the inputs are in their slots and the first node is about to run. */
   readonly onReady?: () => void;
   readonly onNode?: OnNode;
+  /** Default: "all" where `onNode` may look at them, else "model". */
+  readonly keep?: Keep;
 }
 
 /** Runs one model; one run at a time. */
@@ -40,11 +49,16 @@ export interface Executor {
   close(): void;
 }
 
-/** A device: slots in its memory and a way to compute one node into its result slot. */
-export interface Device {
-  readonly name: string;
+/** Slots in a device's memory and a way to compute one node into its result slot. */
+export interface SlotSet {
   readonly slots: readonly Uint8Array[];
   runNode(node: number, iteration: number): void;
+}
+
+/** A device: every slot has memory of its own, and where there is a plan, another set of them shares it. */
+export interface Device extends SlotSet {
+  readonly name: string;
+  readonly planned?: SlotSet & { readonly plan: SlotPlan };
   close(): void;
 }
 
@@ -90,13 +104,15 @@ export function checkInputs(
   });
 }
 
-/** Gives every slot its first value: an input, its initial bytes, or zeros. */
+/** Gives every slot its first value: an input, its initial bytes, or zeros; of shared ones inputs alone. */
 export function resetSlots(
   model: Model,
   inputs: readonly Uint8Array[],
   slots: readonly Uint8Array[],
+  shared?: readonly boolean[],
 ): void {
   model.slots.forEach((slot, i) => {
+    if (shared?.[i]) return;
     if (slot.initial) slots[i].set(slot.initial);
     else slots[i].fill(0);
   });
@@ -139,12 +155,17 @@ export function executorOf(model: Model, device: Device): Executor {
       checkInputs(model, inputs);
       state = "running";
       try {
-        resetSlots(model, inputs, device.slots);
+        const { onNode, keep = onNode ? "all" : "model" } = options;
+        const planned = keep === "model" ? device.planned : undefined;
+        const set = planned ?? device;
+        resetSlots(model, inputs, set.slots, planned?.plan.shared);
         options.onReady?.();
-        await walk(model, device, iterations, options.onNode);
+        await walk(model, set, iterations, onNode);
         return {
-          outputs: model.outputs.map((o) => device.slots[o.slot].slice()),
-          slots: device.slots.map((slot) => slot.slice()),
+          outputs: model.outputs.map((o) => set.slots[o.slot].slice()),
+          slots: set.slots.map((slot, i) =>
+            keep === "all" || i < model.kept ? slot.slice() : new Uint8Array()
+          ),
         };
       } finally {
         if (state === "running") state = "ready";
@@ -160,16 +181,16 @@ export function executorOf(model: Model, device: Device): Executor {
 
 async function walk(
   model: Model,
-  device: Device,
+  set: SlotSet,
   iterations: number,
   onNode?: OnNode,
 ): Promise<void> {
   let step = 0;
   for (let iteration = 0; iteration < iterations; iteration++) {
     for (let node = 0; node < model.nodes.length; node++) {
-      if (!isStopped(model, device.slots)) device.runNode(node, iteration);
+      if (!isStopped(model, set.slots)) set.runNode(node, iteration);
       else if (!onNode) return;
-      await onNode?.(step++, node, device.slots);
+      await onNode?.(step++, node, set.slots);
     }
   }
 }

@@ -38,12 +38,14 @@ export {
   initialSlots,
   isStopped,
   iterationsOf,
+  type Keep,
   type OnNode,
   type Run,
   type RunOptions,
 } from "./executor.ts";
 export { createInterpreterExecutor } from "./interpreter.ts";
 export { runKernel } from "./run_kernel.ts";
+export { planSlots, type SlotPlan } from "./slot_plan.ts";
 export {
   commitRun,
   type CommittedRun,

@@ -60,7 +60,8 @@ Deno.test("Executor.run stops at the very next node where the stop slot is set",
     assertEquals(steps.length, 32);
     for (const slots of steps.slice(15)) assertEquals(slots, steps[15]);
     assertEquals(run.slots, steps[15]);
-    assertEquals(await executor.run([testInput()], { iterations: 2 }), run);
+    const options = { iterations: 2, keep: "all" } as const;
+    assertEquals(await executor.run([testInput()], options), run);
     executor.close();
   }
 });
