@@ -6,14 +6,14 @@
  */
 import type { Commitment } from "../compiler/mod.ts";
 import { byteLength } from "../compiler/mod.ts";
-import { ChainLearnError, MerkleTree, zeroHash } from "../fpvm/mod.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import {
   type Executor,
   initialSlots,
   iterationsOf,
   slotRoot,
 } from "../runtime/mod.ts";
-import type { RequestTerms, StateView } from "./state_view.ts";
+import { type RequestTerms, SlotStates } from "./state_view.ts";
 
 export type { RequestTerms } from "./state_view.ts";
 
@@ -28,16 +28,16 @@ interface Written extends StepResult {
 }
 
 /** See the head of this file. */
-export class Execution implements StateView {
+export class Execution extends SlotStates {
   /** Per slot, what was written to it, oldest first; entry 0 is the state before step 0. */
   readonly #written: Written[][];
-  readonly #stateRoots = new Map<number, Uint8Array>();
 
   private constructor(
     readonly commitment: Commitment,
     readonly terms: RequestTerms,
     initial: readonly Uint8Array[],
   ) {
+    super();
     const { model } = commitment;
     iterationsOf(model, terms.iterations);
     this.#written = initial.map((bytes, slot) => [
@@ -125,11 +125,6 @@ export class Execution implements StateView {
     return this.terms.iterations * this.commitment.model.nodes.length;
   }
 
-  /** n: the index of the last state. */
-  get steps(): number {
-    return this.nodeSteps + (this.terms.finish ? 1 : 0);
-  }
-
   #at(i: number, slot: number): Written {
     const writes = this.#written[slot];
     let last = writes.length - 1;
@@ -137,36 +132,12 @@ export class Execution implements StateView {
     return writes[last];
   }
 
-  /** Bytes of a slot in S_i; a slot that the finish step cleared is empty. */
-  slotBytes(i: number, slot: number): Uint8Array {
-    return this.#cleared(i, slot) ? new Uint8Array(0) : this.#at(i, slot).bytes;
+  protected override bytesBefore(i: number, slot: number): Uint8Array {
+    return this.#at(i, slot).bytes;
   }
 
-  /** Tensor root of a slot in S_i; 32 zero bytes where the finish step cleared it. */
-  slotRoot(i: number, slot: number): Uint8Array {
-    return this.#cleared(i, slot) ? zeroHash(0) : this.#at(i, slot).root;
-  }
-
-  #cleared(i: number, slot: number): boolean {
-    return i > this.nodeSteps && slot >= this.commitment.model.kept;
-  }
-
-  /** The tree over all slots' roots in S_i. */
-  stateTree(i: number): MerkleTree {
-    if (!(i >= 0 && i <= this.steps)) {
-      throw new ChainLearnError(
-        `Cannot give state ${i}: expected 0 .. ${this.steps}, found ${i}`,
-      );
-    }
-    const { slots } = this.commitment.model;
-    return MerkleTree.ofLeaves(slots.map((_, slot) => this.slotRoot(i, slot)));
-  }
-
-  /** S_i, 32 bytes. */
-  stateRoot(i: number): Uint8Array {
-    let root = this.#stateRoots.get(i);
-    if (!root) this.#stateRoots.set(i, root = this.stateTree(i).root);
-    return root;
+  protected override rootBefore(i: number, slot: number): Uint8Array {
+    return this.#at(i, slot).root;
   }
 
   /** True where the model's stop slot makes every step from S_i on the identity. */
@@ -174,12 +145,5 @@ export class Execution implements StateView {
     const { stopSlot } = this.commitment.model;
     if (stopSlot === undefined) return false;
     return this.slotBytes(i, stopSlot).subarray(0, 4).some((b) => b !== 0);
-  }
-
-  /** Bytes of the outputs in S_n, in the model's order. */
-  get outputs(): Uint8Array[] {
-    return this.commitment.model.outputs.map((o) =>
-      this.slotBytes(this.steps, o.slot)
-    );
   }
 }

@@ -8,6 +8,7 @@ import { type Commitment, encodeDescriptor } from "../compiler/mod.ts";
 import {
   buildWitness,
   composeInitialState,
+  concatBytes,
   initialStateHash,
   MemoryContentStore,
   packState,
@@ -35,12 +36,10 @@ function operandRoots(
       if (kind === "weight") {
         return store.put(commitment.model.constants[index].bytes, height);
       }
-      const table = new Uint8Array(32 * commitment.weightRoots.length);
-      commitment.weightRoots.forEach((root, i) => table.set(root, 32 * i));
       commitment.model.constants.forEach((constant) =>
         store.put(constant.bytes)
       );
-      return store.put(table, height);
+      return store.put(concatBytes(commitment.weightRoots), height);
     },
   );
 }

@@ -7,16 +7,10 @@
  * tests; nobody stakes on it.
  */
 import { byteLength, type Commitment } from "../compiler/mod.ts";
-import {
-  ChainLearnError,
-  equalBytes,
-  keccak256,
-  MerkleTree,
-  zeroHash,
-} from "../fpvm/mod.ts";
+import { ChainLearnError, equalBytes, keccak256 } from "../fpvm/mod.ts";
 import { checkInputs, iterationsOf, slotRoot } from "../runtime/mod.ts";
 import { drawsFrom } from "./seeded.ts";
-import type { RequestTerms, StateView } from "./state_view.ts";
+import { type RequestTerms, SlotStates } from "./state_view.ts";
 
 /** The step that is real. */
 export interface DisputedStep {
@@ -29,11 +23,10 @@ export interface DisputedStep {
 }
 
 /** See the head of this file. */
-export class SyntheticView implements StateView {
+export class SyntheticView extends SlotStates {
   /** Per slot, the nodes that write it, ascending. */
   readonly #writers: number[][];
   readonly #roots = new Map<string, Uint8Array>();
-  readonly #stateRoots = new Map<number, Uint8Array>();
   readonly nodeSteps: number;
 
   /** `mark` tells what one party makes up after the step from what another does. */
@@ -43,6 +36,7 @@ export class SyntheticView implements StateView {
     readonly disputed: DisputedStep,
     private readonly mark: string,
   ) {
+    super();
     const { model } = commitment;
     this.nodeSteps = iterationsOf(model, terms.iterations) *
       model.nodes.length;
@@ -72,10 +66,6 @@ export class SyntheticView implements StateView {
     throw new ChainLearnError(
       `Cannot make up a view: expected ${expected} bytes in slot ${slot}, found ${bytes.length}`,
     );
-  }
-
-  get steps(): number {
-    return this.nodeSteps + (this.terms.finish ? 1 : 0);
   }
 
   /** The last step before S_i that wrote the slot, or -1. */
@@ -134,8 +124,7 @@ export class SyntheticView implements StateView {
     return new DataView(this.#made(step, slot).buffer).getUint32(0);
   }
 
-  slotBytes(i: number, slot: number): Uint8Array {
-    if (this.#cleared(i, slot)) return new Uint8Array(0);
+  protected override bytesBefore(i: number, slot: number): Uint8Array {
     const step = this.#lastWrite(i, slot);
     const bytes = this.#bytes(step, slot);
     if (bytes) return bytes;
@@ -144,8 +133,7 @@ export class SyntheticView implements StateView {
     );
   }
 
-  slotRoot(i: number, slot: number): Uint8Array {
-    if (this.#cleared(i, slot)) return zeroHash(0);
+  protected override rootBefore(i: number, slot: number): Uint8Array {
     const step = this.#lastWrite(i, slot);
     const key = `${step} ${slot}`;
     let root = this.#roots.get(key);
@@ -159,31 +147,5 @@ export class SyntheticView implements StateView {
       this.#roots.set(key, root);
     }
     return root;
-  }
-
-  #cleared(i: number, slot: number): boolean {
-    return i > this.nodeSteps && slot >= this.commitment.model.kept;
-  }
-
-  stateTree(i: number): MerkleTree {
-    if (!(i >= 0 && i <= this.steps)) {
-      throw new ChainLearnError(
-        `Cannot give state ${i}: expected 0 .. ${this.steps}, found ${i}`,
-      );
-    }
-    const { slots } = this.commitment.model;
-    return MerkleTree.ofLeaves(slots.map((_, slot) => this.slotRoot(i, slot)));
-  }
-
-  stateRoot(i: number): Uint8Array {
-    let root = this.#stateRoots.get(i);
-    if (!root) this.#stateRoots.set(i, root = this.stateTree(i).root);
-    return root;
-  }
-
-  get outputs(): Uint8Array[] {
-    return this.commitment.model.outputs.map((o) =>
-      this.slotBytes(this.steps, o.slot)
-    );
   }
 }
