@@ -18,9 +18,6 @@ const WIDTH = 64;
 const activation: TensorType = { dtype: "i8", shape: [ROWS, WIDTH] };
 const weights: TensorType = { dtype: "i8", shape: [WIDTH, WIDTH] };
 
-/** Multiplications of one node of a chain. */
-export const CHAIN_NODE_MACS = ROWS * WIDTH * WIDTH;
-
 /** y[i, j] = the sum of x[i, k] * w[j, k], scaled so that values keep their size from node to node. */
 function product() {
   const operands = [activation, weights];

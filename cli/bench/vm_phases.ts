@@ -8,7 +8,6 @@
 import {
   type Commitment,
   commitModel,
-  elementCount,
   inPhases,
   type Model,
   type Phases,
@@ -39,7 +38,7 @@ import {
   runTranslated,
   type VmState,
 } from "../../fpvm/mod.ts";
-import { createCpuExecutor } from "../../runtime/mod.ts";
+import { createCpuExecutor, nodeWork } from "../../runtime/mod.ts";
 import { type BenchContext, type Measures, median } from "./group.ts";
 import { memoryInUse, MeteredParty } from "./phase_meter.ts";
 import { chainModel } from "./phase_models.ts";
@@ -261,20 +260,9 @@ const keyed = (prefix: string, values: Readonly<Record<string, number>>) =>
     ]),
   );
 
-/** Multiply-accumulates of a model: elements of each contraction's result times taps of its weights. */
-export function macsOf({ kernels, nodes, slots, constants }: Model): number {
-  return nodes.reduce((sum, { kernel, operands, result }) => {
-    const weights = operands[1]?.kind === "weight"
-      ? constants[operands[1].index].type.shape
-      : [];
-    const { shape } = slots[result].type;
-    const contracts = weights.length >= 2 && weights[0] === shape.at(-1) &&
-      kernels[kernel].operands.length > 1;
-    if (!contracts) return sum;
-    const taps = weights.slice(1).reduce((a, b) => a * b, 1);
-    return sum + elementCount(shape) * taps;
-  }, 0);
-}
+/** Multiply-accumulates of a model. */
+const macsOf = ({ kernels, nodes }: Model) =>
+  nodes.reduce((sum, { kernel }) => sum + nodeWork(kernels[kernel]).macs, 0);
 
 /** Seconds of the whole model on two CPU threads, the median of many runs. */
 async function nativeSeconds(
