@@ -4,6 +4,7 @@
 import {
   buildWitness,
   ChainLearnError,
+  decode,
   REGISTER_NAMES,
   stateHash,
 } from "../fpvm/mod.ts";
@@ -14,12 +15,13 @@ import type { Reason, VmSession } from "./vm_session.ts";
 import {
   formatAddress,
   formatCode,
-  formatInstruction,
   formatMemory,
+  formatNext,
   formatRegisters,
   formatStatus,
   formatStep,
   formatWord,
+  placeName,
 } from "./vm_text.ts";
 import { type Names, parseAddress, parseSize } from "./vm_value.ts";
 
@@ -64,11 +66,9 @@ export function where({ session, symbols }: Debuggee): string {
       formatAddress(symbols, state.pc)
     }`;
   }
-  const { pc, memory } = state;
-  const word = pc % 4 === 0 && pc < 2 ** 24 ? memory.load32(pc) >>> 0 : null;
   return `${paint.cyan(`step ${formatCount(position)}`)}  ${
-    formatAddress(symbols, pc)
-  }  ${formatInstruction(word, pc, symbols)}`;
+    formatAddress(symbols, state.pc)
+  }  ${formatNext(state, symbols)}`;
 }
 
 /** Why it stopped, then where. */
@@ -108,12 +108,17 @@ function stepForward(debuggee: Debuggee, words: string[]): string {
   return [...lines, where(debuggee)].join("\n");
 }
 
+/** Instructions that leave a return address. */
+const CALLS: ReadonlySet<string> = new Set(
+  ["jal", "jalr", "bltzal", "bgezal", "bltzall", "bgezall"],
+);
+
 /** Over a call: to the instruction after its delay slot, in the same frame. */
 async function stepOver(debuggee: Debuggee): Promise<string> {
   const { session } = debuggee;
   const { pc, registers, memory } = session.state;
-  const name = formatInstruction(memory.load32(pc) >>> 0, pc, []).split(" ")[0];
-  if (!/^(jalr?|b(ltz|gez)all?)$/.test(name)) return stepForward(debuggee, []);
+  const name = decode(memory.load32(pc))?.name ?? "";
+  if (!CALLS.has(name)) return stepForward(debuggee, []);
   const { addresses } = session.stops;
   const isOwn = !addresses.has(pc + 8);
   addresses.add(pc + 8);
@@ -155,9 +160,11 @@ function addWatch(debuggee: Debuggee, words: string[]): string {
   for (let at = first; at < place + length; at += 4) {
     debuggee.session.stops.watched.add(at);
   }
-  return `stops after a change of the ${
-    Math.ceil((place + length - first) / 4)
-  } words from ${formatAddress(debuggee.symbols, first)}`;
+  const count = Math.ceil((place + length - first) / 4);
+  const what = count === 1 ? "word at" : `${count} words from`;
+  return `stops after a change of the ${what} ${
+    formatAddress(debuggee.symbols, first)
+  }`;
 }
 
 function listStops({ session: { stops }, symbols }: Debuggee): string {
@@ -204,12 +211,11 @@ function showRegisters(debuggee: Debuggee, words: string[]): string {
       namesOf(debuggee),
     );
     const name = word.replace(/^\$/, "");
+    // Small numbers are rarely addresses.
     const place = REGISTER_NAMES.includes(name) && value > 9
-      ? formatAddress(symbols, value)
+      ? placeName(symbols, value)
       : "";
-    return `$${name} = ${formatWord(value | 0)}${
-      place.includes("<") ? ` ${place.slice(place.indexOf("<"))}` : ""
-    }`;
+    return `$${name} = ${formatWord(value | 0)}${place && ` <${place}>`}`;
   }).join("\n");
 }
 

@@ -18,12 +18,7 @@ import {
   toHex,
 } from "./terminal.ts";
 import { addProgram, openProgram, type ProgramOptions } from "./vm_program.ts";
-import {
-  causeOf,
-  formatAddress,
-  formatInstruction,
-  formatMemory,
-} from "./vm_text.ts";
+import { causeOf, formatAddress, formatMemory, formatNext } from "./vm_text.ts";
 import { parseRange } from "./vm_value.ts";
 
 export const summary = "execute a program and tell how it ended";
@@ -98,7 +93,7 @@ async function execute(path: string, options: RunOptions): Promise<void> {
   const started = performance.now();
   const steps = runBounded(state, name, options);
   const seconds = (performance.now() - started) / 1000;
-  const { status, exitCode, pc, memory } = state;
+  const { status, exitCode, pc } = state;
   const isGood = status === STATUS.running ||
     (status === STATUS.exited && exitCode === 0);
   if (!isGood) Deno.exitCode = 1;
@@ -130,12 +125,8 @@ async function execute(path: string, options: RunOptions): Promise<void> {
     );
   }
   if (status !== STATUS.exited) {
-    const word = pc % 4 === 0 && pc < 2 ** 24 ? memory.load32(pc) >>> 0 : null;
-    console.log(
-      `at          ${formatAddress(symbols, pc)}: ${
-        formatInstruction(word, pc, symbols)
-      }`,
-    );
+    const place = formatAddress(symbols, pc);
+    console.log(`at          ${place}: ${formatNext(state, symbols)}`);
   }
   console.log(`steps       ${formatCount(steps)}`);
   console.log(`state hash  ${toHex(stateHash(state))}`);

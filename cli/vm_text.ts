@@ -2,17 +2,20 @@
  * The machine in words: addresses with their symbols, what a step did, registers, memory, disassembly.
  */
 import {
+  CODE_END,
   disassemble,
   type ElfSymbol,
   REGISTER_NAMES,
   STATUS,
   type StepEffect,
+  TRAP,
+  type TrapCode,
   type VmState,
 } from "../fpvm/mod.ts";
 import { paint } from "./terminal.ts";
 
 /** Eight digits of a word. */
-export function hex32(value: number): string {
+function hex32(value: number): string {
   return (value >>> 0).toString(16).padStart(8, "0");
 }
 
@@ -53,19 +56,21 @@ export function formatWord(value: number): string {
   return isPlain ? text : `${text} (${value})`;
 }
 
-const causes: Record<number, string> = {
-  1: "the address of the instruction is not a multiple of 4",
-  2: "the address of the instruction is at or above 16 MiB",
-  3: "no instruction or system call of the machine",
-  4: "a branch or jump in a delay slot",
-  5: "overflow, a conditional trap, or a height above 26",
-  6: "an unaligned address",
-  7: "a store below 16 MiB, or a load or save outside its regions",
+const causes: Record<TrapCode, string> = {
+  [TRAP.fetchAlignment]:
+    "the address of the instruction is not a multiple of 4",
+  [TRAP.fetchRange]: "the address of the instruction is at or above 16 MiB",
+  [TRAP.encoding]: "no instruction or system call of the machine",
+  [TRAP.delaySlot]: "a branch or jump in a delay slot",
+  [TRAP.operands]: "overflow, a conditional trap, or a height above 26",
+  [TRAP.alignment]: "an unaligned address",
+  [TRAP.protection]:
+    "a store below 16 MiB, or a load or save outside its regions",
 };
 
 /** What a trap's exit code says. */
 export function causeOf(exitCode: number): string {
-  return causes[exitCode] ?? "unknown";
+  return causes[exitCode as TrapCode] ?? "unknown";
 }
 
 /** `running`, `exited with code 7`, `trapped with code 3: ...`. */
@@ -121,6 +126,15 @@ export function formatInstruction(
       return name === "" ? target : `${target} <${name}>`;
     },
   );
+}
+
+/** The instruction that a state is about to execute. */
+export function formatNext(
+  { pc, memory }: VmState,
+  symbols: readonly ElfSymbol[],
+): string {
+  const word = pc % 4 === 0 && pc < CODE_END ? memory.load32(pc) >>> 0 : null;
+  return formatInstruction(word, pc, symbols);
 }
 
 /** One step of a trace: number, pc, word, instruction, effect. */
