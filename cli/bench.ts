@@ -17,6 +17,7 @@ const groups: Readonly<Record<string, (() => Promise<BenchGroup>) | null>> = {
   start: () => import("./bench/start.ts"),
   vm: () => import("./bench/vm.ts"),
   cpu: () => import("./bench/cpu.ts"),
+  overhead: () => import("./bench/overhead.ts"),
   float: null,
   gpu: null,
   import: null,

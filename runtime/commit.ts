@@ -13,8 +13,8 @@ import {
   zeroHash,
 } from "../fpvm/mod.ts";
 import {
+  checkInputs,
   type Executor,
-  initialSlots,
   type Run,
   type RunOptions,
 } from "./executor.ts";
@@ -89,6 +89,19 @@ class GrowingTree {
   }
 }
 
+/** Roots of all slots in S_0; of a slot that is zero nothing is hashed. Throws as `checkInputs` does. */
+function initialSlotRoots(
+  model: Model,
+  inputs: readonly Uint8Array[],
+): Uint8Array[] {
+  checkInputs(model, inputs);
+  const given = model.slots.map((slot) => slot.initial);
+  model.inputs.forEach(({ slot }, i) => given[slot] = inputs[i]);
+  return given.map((bytes, slot) =>
+    slotRoot(model, slot, bytes ?? new Uint8Array(0))
+  );
+}
+
 /** A run and the roots of all its states but the finish step's. */
 export interface CommittedRun {
   readonly run: Run;
@@ -107,11 +120,7 @@ export async function commitRun(
   inputs: readonly Uint8Array[],
   options: RunOptions = {},
 ): Promise<CommittedRun> {
-  const tree = new GrowingTree(
-    initialSlots(model, inputs).map((bytes, slot) =>
-      slotRoot(model, slot, bytes)
-    ),
-  );
+  const tree = new GrowingTree(initialSlotRoots(model, inputs));
   const stateRoots = [tree.root];
   const run = await executor.run(inputs, {
     ...options,
