@@ -112,7 +112,7 @@ export interface CommittedRun {
 /**
  * Runs a model and hashes what each node wrote as soon as it is there, while it lies in the cache; the path above it in
  * the state's tree is all that is hashed besides. `onNode` of the options is called first, and may change
- * the node's result.
+ * the node's result; whoever looks at more than that asks for "all" slots to be kept.
  */
 export async function commitRun(
   model: Model,
@@ -122,7 +122,10 @@ export async function commitRun(
 ): Promise<CommittedRun> {
   const tree = new GrowingTree(initialSlotRoots(model, inputs));
   const stateRoots = [tree.root];
+  // A stopped step looks at a result that was written long before; otherwise it is there right after its node.
+  const keep = model.stopSlot === undefined ? "model" : "all";
   const run = await executor.run(inputs, {
+    keep,
     ...options,
     async onNode(step, node, slots) {
       await options.onNode?.(step, node, slots);

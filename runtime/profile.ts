@@ -55,6 +55,7 @@ export async function profileRuns(
     let last = 0;
     await executor.run(inputs, {
       iterations,
+      keep: "model",
       onReady() {
         last = performance.now();
       },

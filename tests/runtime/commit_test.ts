@@ -48,6 +48,7 @@ Deno.test("commitRun: gives the root of every state, as hashing all slots each t
       [testInput()],
       {
         iterations: 3,
+        keep: "all",
         onNode(_, __, slots) {
           expected.push(
             stateRoot(slots.map((bytes, slot) => slotRoot(model, slot, bytes))),
@@ -57,6 +58,15 @@ Deno.test("commitRun: gives the root of every state, as hashing all slots each t
     );
     assertEquals(stateRoots.length, 3 * model.nodes.length + 1);
     assertEquals(stateRoots, expected);
+    if (stop === 9) {
+      const unstopped = { ...model, stopSlot: undefined };
+      const other = await createCpuExecutor(unstopped);
+      const options = { iterations: 3 };
+      const given = [testInput()];
+      const shared = await commitRun(unstopped, other, given, options);
+      assertEquals(shared.stateRoots, expected);
+      other.close();
+    }
     assertEquals(run.slots.length, model.slots.length);
     executor.close();
   }
