@@ -6,6 +6,7 @@ import {
   type CalibrationDType,
   type Commitment,
   commitModel,
+  type CommittedProgram,
   type ConversionReport,
   convertOnnx,
   graphOf,
@@ -13,10 +14,11 @@ import {
   type Phases,
   phasesOf,
   printKernel,
+  printLeafProgram,
   validateModel,
   writeBundle,
 } from "../compiler/mod.ts";
-import { ChainLearnError, disassemble } from "../fpvm/mod.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { probeInput, selfCheck } from "../runtime/mod.ts";
 import { withExecutor } from "./bundles.ts";
 import { exists, readFile, readText, stem, writeFile } from "./files.ts";
@@ -243,25 +245,20 @@ async function emitKernels(
 ): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   const { model, programs, nodePrograms } = commitment;
-  const emitCode = async (name: string, code: Uint8Array) => {
-    const words = new DataView(code.buffer, code.byteOffset, code.byteLength);
-    const lines = Array.from({ length: code.length / 4 }, (_, j) => {
-      const word = words.getUint32(4 * j, true);
-      return `${(4 * j).toString(16).padStart(6, "0")}  ${
-        word.toString(16).padStart(8, "0")
-      }  ${disassemble(word, 4 * j)}`;
-    });
-    const text = lines.join("\n") + "\n";
-    await writeFile(join(folder, `${name}.mips`), text, "program");
-  };
-  if (model.body) await emitCode(stem(model.name), programs[0].code);
+  const emitCode = (name: string, program: CommittedProgram) =>
+    writeFile(
+      join(folder, `${name}.mips`),
+      printLeafProgram(program),
+      "program",
+    );
+  if (model.body) await emitCode(stem(model.name), programs[0]);
   for (const [i, kernel] of graphOf(model).kernels.entries()) {
     const name = `${i}_${kernel.name}`;
     const text = printKernel(kernel) + "\n";
     await writeFile(join(folder, `${name}.ir`), text, "kernel");
     if (model.body) continue;
     const node = model.nodes.findIndex((n) => n.kernel === i);
-    await emitCode(name, programs[nodePrograms[node]].code);
+    await emitCode(name, programs[nodePrograms[node]]);
   }
 }
 

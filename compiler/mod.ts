@@ -188,6 +188,7 @@ export {
   emitLeafProgram,
   emitModelProgram,
   emitWholeProgram,
+  printLeafProgram,
 } from "./mips/mod.ts";
 
 // Commitments and the bundle.
@@ -234,11 +235,7 @@ export type { ByteSource } from "./model/safetensors.ts";
 
 // Language models.
 export { LLAMA_7B, type LlamaShape } from "./llama/shape.ts";
-export {
-  llamaModel,
-  type LlamaWeights,
-  parameterCount,
-} from "./llama/model.ts";
+export { llamaModel, type LlamaWeights } from "./llama/model.ts";
 
 // Conversion.
 export {

@@ -4,7 +4,7 @@
  * Only the disputed node is computed, from operands that are drawn; see `SyntheticView` for what lies around it.
  */
 import type { Commitment } from "../../compiler/mod.ts";
-import { byteLength } from "../../compiler/mod.ts";
+import { byteLength, LLAMA_7B } from "../../compiler/mod.ts";
 import {
   type Draw,
   drawsFrom,
@@ -48,7 +48,7 @@ export function promptBytes({ model }: Commitment, seed: number): Uint8Array {
     byteLength(model.slots[model.inputs[0].slot].type) / 4,
   );
   const draw = drawsFrom(seed);
-  words.forEach((_, i) => words[i] = draw(32000));
+  words.forEach((_, i) => words[i] = draw(LLAMA_7B.vocabulary));
   words[0] = words.length - 1;
   return new Uint8Array(words.buffer);
 }

@@ -84,7 +84,7 @@ const valueOf = (measures: Measures) => (key: string): number => {
 };
 
 /** Steps and hashes over growing chains, as SVG. */
-export function phasePlot(measures: Measures): string {
+function phasePlot(measures: Measures): string {
   const value = valueOf(measures);
   const panel = (title: string, key: string): Panel => ({
     title,

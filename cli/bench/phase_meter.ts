@@ -13,7 +13,7 @@ import {
 const PAGE_BYTES = 4096;
 
 /** Counts over stretches of work; what is inside another stretch counts once. */
-export class Meter {
+class Meter {
   /** Nodes of Merkle trees that were hashed. */
   hashes = 0;
   seconds = 0;

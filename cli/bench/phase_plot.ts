@@ -1,7 +1,7 @@
 /** Line plots as SVG: a few panels beside each other, both axes logarithmic. */
 
 /** One line of a panel. */
-export interface Line {
+interface Line {
   readonly label: string;
   readonly color: string;
   readonly points: readonly (readonly [x: number, y: number])[];

@@ -6,12 +6,7 @@
  * rows and the real factor of each.
  */
 import { exp } from "../graph/deterministic_math.ts";
-import {
-  type DType,
-  elementCount,
-  type Kernel,
-  type TensorType,
-} from "../ir.ts";
+import type { DType, Kernel, TensorType } from "../ir.ts";
 import { verifyKernel } from "../kernel/verify.ts";
 import { tensorBytes } from "../lower/lowering.ts";
 import type {
@@ -242,9 +237,4 @@ export function llamaModel(shape: LlamaShape, weights: LlamaWeights): Model {
     kept: 1,
     stopSlot: (stopped as { index: number }).index,
   };
-}
-
-/** Parameters of all weight matrices, for whoever tells how large a model is. */
-export function parameterCount({ constants }: Model): number {
-  return constants.reduce((n, { type }) => n + elementCount(type.shape), 0);
 }

@@ -1,4 +1,4 @@
-/** Prints a leaf program as assembly, one instruction a line with its address: `inspect --emit mips`. */
+/** Prints a program as assembly, one instruction a line with its address: what `convert --emit` writes. */
 import { disassemble } from "../../fpvm/mod.ts";
 import type { LeafProgram } from "../model/model.ts";
 

@@ -7,9 +7,6 @@
 import type { LlamaWeights, TensorType } from "../../compiler/mod.ts";
 import { byteLength } from "../../compiler/mod.ts";
 
-/** A changed byte of any generated tensor means a new one. */
-export const GENERATOR_VERSION = 1;
-
 /** Root mean square of uniform int8 values. */
 const SPREAD = 73.9;
 /** What results of int8 are to spread by. */

@@ -13,9 +13,5 @@
  *
  * @module
  */
-export {
-  generatedWeights,
-  GENERATOR_VERSION,
-  streamBytes,
-} from "./generated.ts";
+export { generatedWeights, streamBytes } from "./generated.ts";
 export { generatedRoots } from "./roots.ts";
