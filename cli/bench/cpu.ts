@@ -25,13 +25,11 @@ import {
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   inputShape,
-  makeModel,
-} from "../../models/mobilenet_shape/make_model.ts";
-import {
   INT32,
+  makeModel,
   OnnxWriter,
   UINT8,
-} from "../../models/mobilenet_shape/onnx_writer.ts";
+} from "../../models/mobilenet_shape/mod.ts";
 import { createCpuExecutor, isRelaxedFaster } from "../../runtime/mod.ts";
 import { exists } from "../files.ts";
 import type { BenchContext, Measures } from "./group.ts";

@@ -15,7 +15,7 @@ import {
   rem,
   type TensorType,
 } from "../../compiler/mod.ts";
-import { makeModel } from "../../models/mobilenet_shape/make_model.ts";
+import { makeModel } from "../../models/mobilenet_shape/mod.ts";
 import {
   createCpuExecutor,
   createInterpreterExecutor,
