@@ -1,8 +1,9 @@
 /**
  * From the float graph to f32 kernels.
  *
- * Sums run in index order, or in four lanes where both operands are contiguous along the axis; the choice
- * is part of the kernel. Raw integer inputs are converted when loaded, indices are held as i32.
+ * A contraction adds all its terms to one total in index order, which register tiles do for many outputs
+ * together; that of a single row in four lanes, along which both operands are contiguous. The choice is part
+ * of the kernel. Raw integer inputs are converted when loaded, indices are held as i32.
  */
 import {
   add,
@@ -14,6 +15,7 @@ import {
   mul,
   op,
   type Operand,
+  select,
   sum,
   toF32,
   wrap,
@@ -44,7 +46,7 @@ import {
 import { broadcastIndex, lowerMove } from "./moves.ts";
 import { lowerMaxPool } from "./pools.ts";
 import { lowerArgmax } from "./rows.ts";
-import { sumWindows } from "./windows.ts";
+import { sumInOrder, sumWindows } from "./windows.ts";
 
 /** Lowers a float graph; integers other than inputs are held as i32. */
 export function lowerFloat(graph: Graph): AssembledModel {
@@ -196,6 +198,12 @@ function lowerContract(
     groups,
     windows.length + 1,
   );
+  // A single row is faster along its terms, and wants its weights as they are.
+  const isRow = groups === 1 && node.shape[0] === 1 &&
+    windows.every((w, i) =>
+      w.size === 1 && w.padBefore === 0 && sizes[i] === 1 && places[i] === 1
+    );
+  const zeros = windows.map(() => op("i32.add", 0, 0));
   return {
     title: windows.length === 0 ? "matrix_product" : "convolution",
     operands: [
@@ -209,17 +217,19 @@ function lowerContract(
     ],
     result: place.result([node.shape[0], ...places, ...output]),
     body: ([x, w, b]) => {
-      const term = (at: Expr[], k: Expr[]) => {
-        const product = (c: Expr) =>
+      const total = isRow
+        ? sum(perGroup, (c) =>
           mul(
-            toF32(load(x, axis(0), ...at, ...from(c))),
+            toF32(load(x, axis(0), ...zeros, ...from(c))),
+            load(w, ...channel, ...zeros, c),
+          ), { lanes: 4 })
+        : sumInOrder(windows, sizes, places, perGroup, (at, k, c, inside) => {
+          const value = toF32(load(x, axis(0), ...at, ...from(c)));
+          return mul(
+            inside ? select(inside, value, f32(0)) : value,
             load(w, ...channel, ...k, c),
           );
-        return perGroup === 1
-          ? product(op("i32.add", 0, 0))
-          : sum(perGroup, product, { lanes: 4 });
-      };
-      const total = sumWindows(windows, sizes, places, f32(0), term);
+        });
       const biased = add(total, load(b, ...channel));
       return bounds ? bounded(biased, bounds.lo, bounds.hi) : biased;
     },

@@ -1,14 +1,17 @@
 /**
  * Loops over windows, shared by the fixed and the float kernels of contractions and pools.
  *
- * Padding is never stored: an index outside is clamped, and the sum over the channels behind it is
- * replaced by zero as a whole, once for each window element.
+ * Padding is never stored: an index outside is clamped. Integers replace the sum over the channels behind it
+ * by zero as a whole, once for each window element; float contractions, whose order is part of their value,
+ * have one total and multiply by +0 outside.
  */
 import {
   add,
   axis,
   bind,
   clamp,
+  f32,
+  loop,
   mul,
   op,
   select,
@@ -83,4 +86,69 @@ export function sumWindows(
     return w.size === 1 ? at(op("i32.add", 0, 0)) : sum(w.size, at);
   };
   return nest(0, [], []);
+}
+
+/**
+ * The sum over window elements and `channels` of `term(indices, offsets, channel)` in one total from +0, in
+ * index order; a term gets the condition of being inside where some element may be outside.
+ */
+export function sumInOrder(
+  windows: readonly Window[],
+  sizes: readonly number[],
+  places: readonly number[],
+  channels: number,
+  term: (
+    indices: Expr[],
+    offsets: Expr[],
+    channel: Expr,
+    inside: Expr | undefined,
+  ) => Expr,
+): Expr {
+  const zero = op("i32.add", 0, 0);
+  const loops = [...windows.map((w) => w.size), channels]
+    .filter((size) => size > 1).length;
+  /** One more term, or all of one more loop's. */
+  const each = (
+    count: number,
+    total: Expr,
+    body: (k: Expr, total: Expr) => Expr,
+  ): Expr => {
+    if (count === 1) return body(zero, total);
+    // One loop alone is a sum.
+    return loops === 1
+      ? sum(count, (k) => body(k, total))
+      : loop(count, { total }, (k, [total]) => [body(k, total)]);
+  };
+  const nest = (
+    i: number,
+    total: Expr,
+    at: Expr[],
+    offsets: Expr[],
+    inside: Expr | undefined,
+  ): Expr => {
+    if (i === windows.length) {
+      return each(channels, total, (c, total) => {
+        const value = term(at, offsets, c, inside);
+        return loops === 1 ? value : add(total, value);
+      });
+    }
+    return each(
+      windows[i].size,
+      total,
+      (k, total) =>
+        atWindow(windows[i], i, k, sizes[i], places[i], (place) => {
+          const both = inside && place.inside
+            ? op("i32.and", inside, place.inside)
+            : inside ?? place.inside;
+          return nest(
+            i + 1,
+            total,
+            [...at, place.index],
+            [...offsets, k],
+            both,
+          );
+        }),
+    );
+  };
+  return nest(0, f32(0), [], [], undefined);
 }

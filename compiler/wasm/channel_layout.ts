@@ -21,7 +21,7 @@ export function layOutForLanes(
     const type = kernel.operands[operand];
     const size = dtypes[type.dtype].bytes;
     const count = elementCount(type.shape);
-    if (type.layout || size > 2 || count > MOST) continue;
+    if (type.layout || size > 4 || count > MOST) continue;
     const dimension = laneDimension(kernel, operand, inner);
     if (dimension === undefined) continue;
     const step = elementCount(type.shape.slice(dimension + 1));
@@ -48,7 +48,7 @@ export function layOutForLanes(
       },
       pack: {
         operand,
-        size: size as 1 | 2,
+        size: size as 1 | 2 | 4,
         group: 1,
         shift: 0,
         batches: Int32Array.from(offsets),

@@ -13,6 +13,7 @@ import { updatesInPlace } from "../kernel/in_place.ts";
 import { Contractions } from "./contraction.ts";
 import { type EmitContext, Emitter } from "./emitter.ts";
 import { flatten } from "./flatten.ts";
+import { inlineCalls } from "./inline_calls.ts";
 import { LaneFacts } from "./lane_facts.ts";
 import { layOutForLanes } from "./channel_layout.ts";
 import { emitLaneNest, planLanes } from "./lane_nest.ts";
@@ -87,18 +88,14 @@ function emitRun(
   { constants = [], schedule = {} }: WasmTarget,
 ): Pick<WasmKernel, "units" | "grain" | "scratch" | "pack"> {
   const { kernel } = context;
+  const inlined = inlineCalls(kernel);
+  const vectors = inlined &&
+    (emitMatrix(module, { ...context, kernel: inlined }, constants, schedule) ??
+      emitLanes(module, { ...context, kernel: inlined }, constants));
+  if (vectors) return vectors;
   const { shape } = kernel.result;
   const whole = flattenKernel(kernel);
   const contractions = new Contractions(kernel, whole.flat.dependences);
-  const facts = new LaneFacts(kernel, whole.body, true);
-  const matrix = planMatrix(kernel, facts, whole.body, constants, schedule);
-  if (matrix) {
-    emitMatrixNest(new Nest(module, context, whole, -1), facts, matrix);
-    const { units, pack } = matrix;
-    return { units, grain: 1, scratch: scratchBytes(matrix), pack };
-  }
-  const lanes = emitLanes(module, context, constants);
-  if (lanes) return lanes;
   const cut = scalarCut(shape);
   const tile = cut < 0 ? undefined : contractions.tileable(whole.body);
   const nest = new Nest(module, context, whole, cut);
@@ -108,6 +105,23 @@ function emitRun(
     scratch: 0,
     grain: tile && cut === shape.length - 1 ? TILE : 1,
   };
+}
+
+/** Emits `run` by register tiles, where the body has a product with a constant. */
+function emitMatrix(
+  module: WasmModule,
+  context: EmitContext,
+  constants: readonly number[],
+  schedule: Partial<MatrixSchedule>,
+): Pick<WasmKernel, "units" | "grain" | "scratch" | "pack"> | undefined {
+  const { kernel } = context;
+  const whole = flattenKernel(kernel);
+  const facts = new LaneFacts(kernel, whole.body, true);
+  const plan = planMatrix(kernel, facts, whole.body, constants, schedule);
+  if (!plan) return undefined;
+  emitMatrixNest(new Nest(module, context, whole, -1), facts, plan);
+  const { units, pack } = plan;
+  return { units, grain: 1, scratch: scratchBytes(plan), pack };
 }
 
 /** Emits `run` by lanes, where they can do it. */

@@ -117,7 +117,7 @@ export class Emitter {
   }
 
   /** Runs `body` with a range's index bound to a local. */
-  withIndex(range: Sum, index: Local, body: () => void): void {
+  withIndex(range: Sum | Loop, index: Local, body: () => void): void {
     this.scope(() => {
       this.#variables.set(range.index, index);
       body();

@@ -50,7 +50,7 @@ export class LaneFacts {
 
   constructor(
     readonly kernel: Kernel,
-    body: Expr,
+    readonly body: Expr,
     /** Whether varying shift counts are known to be in `SHIFT_RIGHT` and `SHIFT_ONE_LEFT`. */
     readonly assumes: boolean,
   ) {

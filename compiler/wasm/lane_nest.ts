@@ -9,7 +9,8 @@ import type { Local } from "../../fpvm/mod.ts";
 import { mapParts } from "../kernel/parts.ts";
 import { LaneFacts } from "./lane_facts.ts";
 import { holdsDType, LANES, storeLanes } from "./lane_value.ts";
-import { assumptionsOf, LaneEmitter, supportsLanes } from "./lanes.ts";
+import { assumptionsOf, supportsLanes } from "./lane_support.ts";
+import { LaneEmitter } from "./lanes.ts";
 import { dtypes, type Expr, type Kernel } from "../ir.ts";
 import type { Contractions } from "./contraction.ts";
 import type { Box, Nest } from "./nest.ts";
@@ -242,7 +243,7 @@ class LaneNest {
       code.set(address);
       for (let g = 0; g < groups; g++) {
         const offset = g * LANES * dtypes[dtype].bytes;
-        storeLanes(code, dtype, lanes.value(nest.body, g), address, offset);
+        storeLanes(code, dtype, lanes.exact(nest.body, g), address, offset);
       }
     });
   }

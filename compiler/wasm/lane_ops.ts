@@ -1,5 +1,5 @@
 /**
- * Vector instructions for the integer operations of the op table, eight lanes at a time.
+ * Vector instructions for the operations of the op table, eight lanes at a time.
  *
  * Each takes its arguments in the smallest kind that holds arguments and result, so that arithmetic modulo
  * 2^16, 2^32 or 2^64 gives the exact value. WebAssembly has no shift by a different count in each lane:
@@ -7,21 +7,21 @@
  * are in the ranges of `assumptionOf`, else two shifts for each vector. What has no instruction goes lane by lane through the scalar operations.
  */
 import type { Code, PlainOp } from "../../fpvm/mod.ts";
-import { type Expr, type Op, ops, type Scalar } from "../ir.ts";
+import type { Expr, Op } from "../ir.ts";
 import type { Interval } from "../kernel/intervals.ts";
+import { emitFloatOp, isFloatOp } from "./lane_float.ts";
+import { emitByLane } from "./lane_scalar.ts";
 import {
   asKind,
   highWords,
+  type IntegerKind,
   kindOf,
   type LaneKind,
-  LANES,
   type Lanes,
   makeLanes,
   pushLane,
   shapeOf,
-  vectorsOf,
 } from "./lane_value.ts";
-import { scalarOps, type Scratch } from "./scalar_ops.ts";
 
 /** The arguments of one operation. */
 export interface LaneArgs {
@@ -37,16 +37,20 @@ export interface LaneArgs {
   readonly powers: (argument: number) => Lanes;
   /** Pushes an argument that all neighbours share. */
   readonly scalar: (argument: number) => void;
+  /** An f32 argument with the right bits of every NaN. */
+  readonly exact: (argument: number) => Lanes;
+  /** Whether a NaN of an f32 argument is the canonical one. */
+  readonly isCanonical: (argument: number) => boolean;
   /** All ones where a condition holds. */
   readonly mask: (argument: number, kind: LaneKind) => Lanes;
 }
 
-const compares = ["eq", "ne", "lt_s", "le_s", "lt_u", "le_u"];
+const compares = ["eq", "ne", "lt_s", "le_s", "lt_u", "le_u", "lt", "le"];
 const nameOf = (op: Op) => op.slice(4);
 
-/** Whether an operation is a comparison of integers. */
+/** Whether an operation is a comparison. */
 export function isCompare(op: Op): boolean {
-  return compares.includes(nameOf(op)) && !op.startsWith("f32");
+  return compares.includes(nameOf(op));
 }
 
 /** Emits one operation; a comparison gives all ones instead of 1 where `asMask`. */
@@ -58,13 +62,16 @@ export function emitLaneOp(
 ): Lanes {
   const name = nameOf(op);
   if (isCompare(op)) {
-    const masks = emitCompare(code, op, args);
+    const masks = isFloatOp(op)
+      ? emitFloatOp(code, op, args)
+      : emitCompare(code, op, args);
     return asMask ? masks : makeLanes(code, masks.kind, (i) => {
-      const bits = { i16: 15, i32: 31, i64: 63 }[masks.kind];
-      code.get(masks.vectors[i]).i32(bits);
-      code.op(`${shapeOf[masks.kind]}.shr_u`);
+      const kind = masks.kind as IntegerKind;
+      code.get(masks.vectors[i]).i32({ i16: 15, i32: 31, i64: 63 }[kind]);
+      code.op(`${shapeOf[kind]}.shr_u`);
     });
   }
+  if (isFloatOp(op)) return emitFloatOp(code, op, args);
   switch (name) {
     case "add":
     case "sub":
@@ -109,7 +116,7 @@ export function emitLaneOp(
       });
     }
   }
-  return emitByLane(code, op, args);
+  return emitByLane(code, op, args.as);
 }
 
 function emitPlain(
@@ -195,7 +202,7 @@ function emitCompare(code: Code, op: Op, args: LaneArgs): Lanes {
   let kind = kindOf(...args.intervals);
   if (unsigned && !natural) {
     if (op.startsWith("i64")) {
-      const flags = emitByLane(code, op, args);
+      const flags = emitByLane(code, op, args.as);
       return makeLanes(code, flags.kind, (i) => {
         code.get(flags.vectors[i]).op(`${shapeOf[flags.kind]}.neg`);
       });
@@ -318,37 +325,5 @@ function powerOfTwo(code: Code, args: LaneArgs): Lanes {
     const zero = [16, 17, 18, 19];
     code.get(powers.vectors[i >> 1]).v128(new Uint8Array(16));
     code.shuffle([...zero, ...word(0), ...zero, ...word(1)]);
-  });
-}
-
-// --- lane by lane ----------------------------------------------------------------------------------
-
-const scratches = new WeakMap<Code, Scratch>();
-
-function scratchOf(code: Code): Scratch {
-  let scratch = scratches.get(code);
-  if (!scratch) {
-    const three = (type: Scalar) =>
-      [code.local(type), code.local(type), code.local(type)] as const;
-    scratch = { i32: three("i32"), i64: three("i64"), f32: three("f32") };
-    scratches.set(code, scratch);
-  }
-  return scratch;
-}
-
-function emitByLane(code: Code, op: Op, args: LaneArgs): Lanes {
-  const row = ops[op];
-  const lanes = row.args.map((type, i) =>
-    args.as(i, type === "i64" ? "i64" : "i32")
-  );
-  const kind: LaneKind = row.result === "i64" ? "i64" : "i32";
-  const each = LANES / vectorsOf[kind];
-  return makeLanes(code, kind, (vector) => {
-    code.v128(new Uint8Array(16));
-    for (let i = 0; i < each; i++) {
-      for (const arg of lanes) pushLane(code, arg, vector * each + i);
-      scalarOps[op](code, scratchOf(code));
-      code.lane(`${shapeOf[kind]}.replace_lane`, i);
-    }
   });
 }

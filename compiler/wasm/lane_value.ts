@@ -1,15 +1,17 @@
 /**
  * Eight neighbours in vector registers: how they are held, converted, loaded and stored.
  *
- * A value is held in the smallest kind that its interval allows: i16 in one register, i32 in two, i64 in
- * four, lane 0 first, sign-extended. Only widths are decided here, never a value.
+ * An integer is held in the smallest kind that its interval allows: i16 in one register, i32 in two, i64 in
+ * four, lane 0 first, sign-extended; an f32 in two. Only widths are decided here, never a value.
  */
 import type { Code, Local, PlainOp } from "../../fpvm/mod.ts";
 import type { DType } from "../ir.ts";
 import type { Interval } from "../kernel/intervals.ts";
 
+/** How lanes of integers are held. */
+export type IntegerKind = "i16" | "i32" | "i64";
 /** How lanes are held. */
-export type LaneKind = "i16" | "i32" | "i64";
+export type LaneKind = IntegerKind | "f32";
 
 /** Neighbours that one value holds. */
 export const LANES = 8;
@@ -18,10 +20,17 @@ export const LANES = 8;
 export interface Lanes {
   readonly kind: LaneKind;
   readonly vectors: readonly Local[];
+  /** Whether f32 NaNs may have any bits where the canonical ones are meant. */
+  readonly anyNan?: boolean;
 }
 
 /** Registers of each kind. */
-export const vectorsOf = { i16: 1, i32: 2, i64: 4 } as const satisfies Record<
+export const vectorsOf = {
+  i16: 1,
+  i32: 2,
+  i64: 4,
+  f32: 2,
+} as const satisfies Record<
   LaneKind,
   number
 >;
@@ -30,10 +39,11 @@ export const shapeOf = {
   i16: "i16x8",
   i32: "i32x4",
   i64: "i64x2",
+  f32: "f32x4",
 } as const satisfies Record<LaneKind, string>;
 
 /** The smallest kind that holds every value of the intervals. */
-export function kindOf(...intervals: readonly Interval[]): LaneKind {
+export function kindOf(...intervals: readonly Interval[]): IntegerKind {
   const fits = (bits: bigint) =>
     intervals.every(({ lo, hi }) =>
       lo >= -(1n << (bits - 1n)) && hi < 1n << (bits - 1n)
@@ -101,7 +111,7 @@ function wordsOf(code: Code, { vectors }: Lanes, bytes: number[]): Lanes {
   });
 }
 
-/** One scalar in every lane; `push` leaves an i32, or an i64 where `wide`. */
+/** One scalar in every lane; `push` leaves an f32 for that kind, else an i32, or an i64 where `wide`. */
 export function splatLanes(
   code: Code,
   kind: LaneKind,
@@ -130,6 +140,7 @@ const loads: Partial<
   u16: ["i32", "v128.load16x4_u", 8],
   i32: ["i32", "v128.load", 16],
   i64: ["i64", "v128.load", 16],
+  f32: ["f32", "v128.load", 16],
 };
 
 /** Element types that lanes can hold. */
@@ -159,7 +170,7 @@ export function gatherLanes(
 ): Lanes {
   const bits = dtype === "i64"
     ? 64
-    : dtype === "i32"
+    : dtype === "i32" || dtype === "f32"
     ? 32
     : dtype === "i16" || dtype === "u16"
     ? 16
@@ -181,6 +192,7 @@ export function gatherLanes(
     case "i64":
     case "i32":
     case "i16":
+    case "f32":
       return makeLanes(code, dtype, (i) => {
         gather(i);
         code.get(raw);
@@ -210,7 +222,7 @@ function asFlags(code: Code): void {
   code.v128(new Uint8Array(16)).op("i16x8.ne").i32(15).op("i16x8.shr_u");
 }
 
-/** Stores eight neighbours; low bits are kept, as a scalar store does. */
+/** Stores eight neighbours; low bits are kept, as a scalar store does. NaNs must be right. */
 export function storeLanes(
   code: Code,
   dtype: DType,
@@ -246,6 +258,9 @@ export function storeLanes(
     case "i32":
       storeVectors(code, asKind(code, lanes, "i32"), address, offset);
       return;
+    case "f32":
+      storeVectors(code, lanes, address, offset);
+      return;
     default:
       storeVectors(code, asKind(code, lanes, "i64"), address, offset);
   }
@@ -276,7 +291,7 @@ function storeBytes(
   code.laneMemory("v128.store64_lane", offset, 0);
 }
 
-/** Pushes one lane as an i32, or an i64 where that is its kind. */
+/** Pushes one lane as an i32, or an i64 or f32 where that is its kind. */
 export function pushLane(
   code: Code,
   { kind, vectors }: Lanes,

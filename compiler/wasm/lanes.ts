@@ -10,20 +10,18 @@ import type { Code, Local } from "../../fpvm/mod.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
 import { dtypes, type Expr, type Loop, type Sum } from "../ir.ts";
 import { mapParts } from "../kernel/parts.ts";
-import { isMask } from "./contraction.ts";
 import type { Emitter } from "./emitter.ts";
-import { affine } from "./flatten.ts";
-import { type LaneFacts, SHIFT_ONE_LEFT, SHIFT_RIGHT } from "./lane_facts.ts";
+import type { LaneFacts } from "./lane_facts.ts";
 import {
   emitLaneOp,
   isCompare,
   type LaneArgs,
   shiftPowers,
 } from "./lane_ops.ts";
+import { canonicalLanes } from "./lane_float.ts";
 import {
   asKind,
   gatherLanes,
-  holdsDType,
   kindOf,
   type LaneKind,
   LANES,
@@ -34,118 +32,8 @@ import {
   splatLanes,
   vectorsOf,
 } from "./lane_value.ts";
-
-/** A shift whose count varies: fast where every lane's count is in [lo, hi]. */
-export interface Assumption {
-  readonly count: Expr;
-  readonly lo: number;
-  readonly hi: number;
-}
-
-/** The range of counts that a varying shift wants; undefined for what is no such shift. */
-export function assumptionOf(
-  facts: LaneFacts,
-  expr: Expr,
-): Assumption | undefined {
-  if (expr.kind !== "op") return undefined;
-  const [x, count] = expr.args;
-  if (expr.op === "i64.shr_s" && facts.isVarying(count)) {
-    return { count, ...SHIFT_RIGHT };
-  }
-  if (
-    expr.op === "i64.shl" && facts.isVarying(count) && x.kind === "const" &&
-    x.value === 1n
-  ) {
-    return { count, ...SHIFT_ONE_LEFT };
-  }
-  return undefined;
-}
-
-/** What a body assumes, outside of its sums and loops. */
-export function assumptionsOf(facts: LaneFacts, body: Expr): Assumption[] {
-  const found: Assumption[] = [];
-  const visit = (expr: Expr): Expr => {
-    const own = assumptionOf(facts, expr);
-    if (own) found.push(own);
-    if (expr.kind !== "sum" && expr.kind !== "loop") mapParts(expr, visit);
-    return expr;
-  };
-  visit(body);
-  return found;
-}
-
-/** Whether lanes can do a body: integers alone, ranges and conditions of sums shared by all neighbours.
- * What is `given` is not looked into. */
-export function supportsLanes(
-  facts: LaneFacts,
-  body: Expr,
-  given?: Expr,
-): boolean {
-  const { operands, functions } = facts.kernel;
-  const type = (expr: Expr): boolean => {
-    switch (expr.kind) {
-      case "const":
-      case "var":
-      case "sum":
-        return expr.type !== "f32";
-      case "load":
-        return holdsDType(operands[expr.operand].dtype);
-      case "op":
-        return !expr.op.includes("f32");
-      case "call":
-        return functions.find((f) => f.name === expr.fn)?.result !== "f32";
-      default:
-        return true;
-    }
-  };
-  const visit = (expr: Expr, inLoop: boolean): boolean => {
-    if (expr === given) return true;
-    if (!type(expr)) return false;
-    if (!facts.isVarying(expr)) return true;
-    switch (expr.kind) {
-      case "call":
-        return false;
-      case "load":
-        return strideOf(facts, expr) !== undefined ||
-          !inLoop && visit(expr.index[0], inLoop);
-      case "sum":
-        return isShared(expr) && visit(expr.term, true);
-      case "loop":
-        return isShared(expr) &&
-          expr.carry.every((c) =>
-            c.type !== "f32" && visit(c.init, inLoop) && visit(c.next, true)
-          ) && visit(expr.result, inLoop);
-      default: {
-        const assumed = assumptionOf(facts, expr);
-        if (assumed && (inLoop || !facts.isColumn(assumed.count))) return false;
-        let all = true;
-        mapParts(expr, (part) => {
-          all &&= visit(part, inLoop);
-          return part;
-        });
-        return all;
-      }
-    }
-  };
-  const isShared = (range: Sum | Loop) =>
-    !facts.isVarying(range.first) && !facts.isVarying(range.count);
-  return visit(body, false);
-}
-
-/** Bytes between neighbours of a load; undefined where they are not evenly spaced. */
-function strideOf(
-  facts: LaneFacts,
-  load: Expr & { kind: "load" },
-): number | undefined {
-  const inner = facts.kernel.result.shape.length - 1;
-  let stride = 0;
-  for (const [atom, factor] of affine(load.index[0]).terms) {
-    if (!facts.isVarying(atom)) continue;
-    if (atom.kind !== "axis" || atom.axis !== inner) return undefined;
-    stride = factor;
-  }
-  return stride >= 0 && stride < 2 ** 24 ? stride : undefined;
-}
+import { type Assumption, strideOf } from "./lane_support.ts";
+import { NanFacts } from "./nan_facts.ts";
 
 /** What has been computed in the scope at hand. */
 interface Memo {
@@ -170,6 +58,7 @@ const copyMemo = (memo: Memo): Memo => ({
 export class LaneEmitter {
   readonly #code: Code;
   readonly #ids = new Map<Expr, number>();
+  readonly #nans: NanFacts;
   #memo: Memo;
 
   constructor(
@@ -180,6 +69,7 @@ export class LaneEmitter {
     readonly given?: Expr,
   ) {
     this.#code = emitter.code;
+    this.#nans = new NanFacts(facts.body);
     this.#memo = copyMemo({
       lanes: Array.from({ length: groups }, () => new Map()),
       splats: new Map(),
@@ -257,10 +147,26 @@ export class LaneEmitter {
       return this.value(expr.body, group);
     }
     const { interval, varying } = this.facts.of(expr);
-    if (!varying) return this.#splat(expr, kindOf(interval));
+    if (!varying) {
+      const isFloat = this.emitter.typeOf(expr) === "f32";
+      return this.#splat(expr, isFloat ? "f32" : kindOf(interval));
+    }
     const lanes = this.#varying(expr, group);
     this.#memo.lanes[group].set(expr, lanes);
     return lanes;
+  }
+
+  /** The value of a group with the right bits of every NaN, as a store wants it. */
+  exact(expr: Expr, group: number): Lanes {
+    if (expr.kind === "let") {
+      this.#define(expr);
+      return this.exact(expr.body, group);
+    }
+    const lanes = this.value(expr, group);
+    if (!lanes.anyNan) return lanes;
+    const canonical = canonicalLanes(this.#code, lanes);
+    this.#memo.lanes[group].set(expr, canonical);
+    return canonical;
   }
 
   #varying(expr: Expr, group: number): Lanes {
@@ -306,8 +212,21 @@ export class LaneEmitter {
       this.#code,
       kind,
       wide,
-      () => this.emitter.emit(expr),
+      () => this.emitter.emitCanonical(expr),
     );
+    this.#memo.splats.set(key, lanes);
+    return lanes;
+  }
+
+  /** All ones in every lane where a condition that neighbours share holds, once per scope. */
+  #splatMask(condition: Expr, kind: LaneKind): Lanes {
+    const key = `mask ${kind} ${this.#idOf(condition)}`;
+    const known = this.#memo.splats.get(key);
+    if (known) return known;
+    const lanes = splatLanes(this.#code, kind, false, () => {
+      this.emitter.emit(condition);
+      this.#code.op("i32.eqz").i32(-1).op("i32.add");
+    });
     this.#memo.splats.set(key, lanes);
     return lanes;
   }
@@ -389,6 +308,8 @@ export class LaneEmitter {
       isVarying: (i) => this.facts.isVarying(expr.args[i]),
       as: (i, kind) => this.as(expr.args[i], group, kind),
       value: (i) => this.value(expr.args[i], group),
+      exact: (i) => this.exact(expr.args[i], group),
+      isCanonical: (i) => this.#nans.isCanonical(expr.args[i]),
       scalar: (i) => this.emitter.emit(expr.args[i]),
       mask: (i, kind) => this.#mask(expr.args[i], group, kind),
       powers: (i) => this.#powers(expr.args[i], group),
@@ -415,6 +336,9 @@ export class LaneEmitter {
   /** All ones where a condition holds, in lanes of a kind. */
   #mask(expr: Expr, group: number, kind: LaneKind): Lanes {
     const code = this.#code;
+    if (!this.facts.isVarying(expr) && kind !== "f32") {
+      return this.#splatMask(expr, kind);
+    }
     if (
       expr.kind === "op" && isCompare(expr.op) && this.facts.isVarying(expr)
     ) {
@@ -436,11 +360,11 @@ export class LaneEmitter {
 
   #sum(sum: Sum): void {
     const code = this.#code;
-    const kind: LaneKind = sum.type === "i64" ? "i64" : "i32";
-    const totals = this.#all((_) =>
-      makeLanes(code, kind, () => code.v128(new Uint8Array(16)))
-    );
-    this.#accumulate(sum, totals);
+    const totals = this.#all((_) => ({
+      ...makeLanes(code, sum.type, () => code.v128(new Uint8Array(16))),
+      anyNan: sum.type === "f32",
+    }));
+    this.#addRange(sum, totals);
     totals.forEach((lanes, g) => this.#memo.lanes[g].set(sum, lanes));
   }
 
@@ -448,14 +372,23 @@ export class LaneEmitter {
     return Array.from({ length: this.groups }, (_, g) => make(g));
   }
 
-  /** Adds an expression to the totals of all groups; what a shared condition excludes is skipped. */
+  #addRange(sum: Sum, totals: readonly Lanes[]): void {
+    this.emitter.emitRange(sum, this.#scalarParts(sum.term), () => {
+      this.scope(() => this.#accumulate(sum.term, totals));
+    });
+  }
+
+  /**
+   * Adds an expression to the totals of all groups; what a shared condition excludes is skipped. An inner
+   * sum of f32 is added as one: its order is part of its value. To leave out a +0 is right: a sum that
+   * started at +0 is never -0.
+   */
   #accumulate(expr: Expr, totals: readonly Lanes[]): void {
     const code = this.#code;
     const { facts, emitter } = this;
-    if (expr.kind === "sum" && facts.isVarying(expr)) {
-      emitter.emitRange(expr, this.#scalarParts(expr.term), () => {
-        this.scope(() => this.#accumulate(expr.term, totals));
-      });
+    const isFloat = totals[0].kind === "f32";
+    if (expr.kind === "sum" && !isFloat && facts.isVarying(expr)) {
+      this.#addRange(expr, totals);
       return;
     }
     if (expr.kind === "let") {
@@ -463,7 +396,7 @@ export class LaneEmitter {
       this.#accumulate(expr.body, totals);
       return;
     }
-    if (isMask(expr) && !facts.isVarying(expr.args[0])) {
+    if (isMask(expr, isFloat) && !facts.isVarying(expr.args[0])) {
       emitter.emit(expr.args[0]);
       code.if(() => this.scope(() => this.#accumulate(expr.args[1], totals)));
       return;
@@ -472,7 +405,7 @@ export class LaneEmitter {
       const term = this.as(expr, g, total.kind);
       total.vectors.forEach((vector, i) => {
         code.get(vector).get(term.vectors[i]);
-        code.op(`${shapeOf[total.kind as "i32"]}.add`).set(vector);
+        code.op(`${shapeOf[total.kind]}.add`).set(vector);
       });
     });
   }
@@ -503,33 +436,42 @@ export class LaneEmitter {
         name: carry.name,
         type: carry.type,
       };
-      return { ...carry, kind: this.#kindOfCarry(loop, carry.name, variable) };
+      const isOpen = carry.type === "f32" && this.#nans.isCanonical(variable);
+      const kind = this.#kindOfCarry(loop, carry.name, variable);
+      return { ...carry, kind, isOpen };
     });
-    const held = carries.map((carry) =>
+    const held = (expr: Expr, g: number, carry: typeof carries[number]) =>
+      carry.kind === "f32" && !carry.isOpen
+        ? this.exact(expr, g)
+        : this.as(expr, g, carry.kind);
+    const values = carries.map((carry) =>
       this.#all((g) => {
-        const init = this.as(carry.init, g, carry.kind);
-        return makeLanes(code, carry.kind, (i) => code.get(init.vectors[i]));
+        const init = held(carry.init, g, carry);
+        return {
+          ...makeLanes(code, carry.kind, (i) => code.get(init.vectors[i])),
+          anyNan: carry.isOpen,
+        };
       })
     );
-    carries.forEach((c, i) => this.#memo.carried.set(c.name, held[i]));
+    carries.forEach((c, i) => this.#memo.carried.set(c.name, values[i]));
     const parts = loop.carry.flatMap((c) => this.#scalarParts(c.next));
     this.emitter.emitRange(loop, parts, () =>
       this.scope(() => {
         const next = carries.map((carry) =>
-          this.#all((g) => this.as(carry.next, g, carry.kind))
+          this.#all((g) => held(carry.next, g, carry))
         );
         for (const [i, groups] of next.entries()) {
           groups.forEach((lanes, g) =>
             lanes.vectors.forEach((v, j) =>
               next.length === 1
-                ? code.get(v).set(held[i][g].vectors[j])
+                ? code.get(v).set(values[i][g].vectors[j])
                 : code.get(v)
             )
           );
         }
         if (next.length === 1) return;
         // All are read before any is replaced.
-        for (const groups of held.toReversed()) {
+        for (const groups of values.toReversed()) {
           for (const lanes of groups.toReversed()) {
             for (const v of lanes.vectors.toReversed()) code.set(v);
           }
@@ -542,6 +484,7 @@ export class LaneEmitter {
 
   /** The kind that holds a carry in every pass, from the facts of its uses. */
   #kindOfCarry(loop: Loop, name: string, variable: Expr): LaneKind {
+    if (variable.kind === "var" && variable.type === "f32") return "f32";
     const use = findVariable(loop, name);
     return use
       ? kindOf(this.facts.of(use).interval)
@@ -549,6 +492,14 @@ export class LaneEmitter {
       ? "i64"
       : "i32";
   }
+}
+
+/** select(c, x, 0) of i32 or f32: x counts where c holds. */
+function isMask(expr: Expr, isFloat: boolean): expr is Expr & { kind: "op" } {
+  if (expr.kind !== "op") return false;
+  if (expr.op !== (isFloat ? "f32.select" : "i32.select")) return false;
+  const [, , other] = expr.args;
+  return other.kind === "const" && Number(other.value) === 0;
 }
 
 /** A use of a variable inside a loop. */

@@ -10,7 +10,8 @@
 import type { Local } from "../../fpvm/mod.ts";
 import { LaneFacts } from "./lane_facts.ts";
 import { storeLanes } from "./lane_value.ts";
-import { assumptionsOf, LaneEmitter } from "./lanes.ts";
+import { assumptionsOf } from "./lane_support.ts";
+import { LaneEmitter } from "./lanes.ts";
 import {
   COLUMNS,
   groupOf,
@@ -331,7 +332,9 @@ class MatrixNest {
       ).set(row);
       own.forEach((half, i) => {
         const sum = sums[2 * r + i];
-        if (dot === "plain") {
+        if (dot === "f32") {
+          code.get(sum).get(row).get(half).op("f32x4.mul", "f32x4.add");
+        } else if (dot === "plain") {
           code.get(row).get(half).op("i32x4.dot_i16x8_s");
           code.get(sum).op("i32x4.add");
         } else {
@@ -364,36 +367,40 @@ class MatrixNest {
 
   /** The rest of the body by lanes, row by row. */
   #laneRest(lanes: LaneEmitter, sums: readonly Local[], row: Local): void {
-    const { nest, plan: { product } } = this;
+    const { nest, plan: { product, schedule } } = this;
     const { code, emitter, kernel: { result: { dtype } } } = nest;
+    const isFloat = schedule.dot === "f32";
     const address = code.local("i32");
     for (let r = 0; 2 * r < sums.length; r++) {
       this.#packer.openRow(row, r, this.#batch);
       lanes.scope(() => {
         lanes.keep(product, 0, {
-          kind: "i32",
+          kind: isFloat ? "f32" : "i32",
           vectors: [sums[2 * r], sums[2 * r + 1]],
+          anyNan: isFloat,
         });
         emitter.emit(nest.address);
         code.set(address);
-        storeLanes(code, dtype, lanes.value(nest.body, 0), address, 0);
+        storeLanes(code, dtype, lanes.exact(nest.body, 0), address, 0);
       });
     }
   }
 
   /** The rest of the body element by element. */
   #scalarRest(sums: readonly Local[], row: Local): void {
-    const { nest, plan: { product, columns } } = this;
+    const { nest, plan: { product, columns, schedule } } = this;
     const { code, emitter, scratch } = nest;
+    const type = schedule.dot === "f32" ? "f32" : "i32";
     const column = emitter.axes[emitter.axes.length - 1];
     sums.forEach((sum, i) => {
       code.get(scratch).get(sum);
       code.memory("v128.store", this.#areas.sums + 16 * i, 0);
     });
-    const [r, at, value, start, stop] = Array.from(
-      { length: 5 },
+    const [r, at, start, stop] = Array.from(
+      { length: 4 },
       () => code.local("i32"),
     );
+    const value = code.local(type);
     code.get(column).tee(start).i32(Math.min(columns, COLUMNS)).op("i32.add");
     code.set(stop).get(scratch).set(at).i32(sums.length >> 1).set(r);
     code.get(r).get(row).op("i32.add").set(r);
@@ -404,7 +411,8 @@ class MatrixNest {
       code.get(start).set(column);
       nest.each(column, stop, 1, () => {
         code.get(column).get(start).op("i32.sub").i32(4).op("i32.mul");
-        code.get(at).op("i32.add").memory("i32.load", this.#areas.sums);
+        code.get(at).op("i32.add").memory(`${type}.load`, this.#areas.sums);
+        if (type === "f32") emitter.emitCanonicalNan();
         code.set(value);
         emitter.scope(() => {
           emitter.keep(product, value);

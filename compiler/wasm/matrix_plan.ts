@@ -5,26 +5,32 @@
  * product of two loads, of which one is the same for all columns and the other a constant that no other
  * axis but batches (groups) moves. The nest's passes are the terms, in order. The constant is packed once
  * for the tile's instruction (see `Pack`); which tile that is, is data: a schedule.
+ *
+ * A product of f32 adds its terms in order to one total: a sum, or a nest of loops that carry the total.
+ * What is multiplied by the constant may be anything that the columns share, also select(inside, x, +0).
  */
 import {
   dtypes,
   elementCount,
   type Expr,
   type Kernel,
+  type Loop,
   type Sum,
 } from "../ir.ts";
 import { isMask } from "./contraction.ts";
 import { mapParts } from "../kernel/parts.ts";
 import { affine, pointerName } from "./flatten.ts";
 import type { LaneFacts } from "./lane_facts.ts";
-import { supportsLanes } from "./lanes.ts";
+import { holdsDType } from "./lane_value.ts";
+import { supportsLanes } from "./lane_support.ts";
 
 /**
  * How products are summed: by pairs of i16 terms; or four i8 terms at a time by the relaxed dot product,
  * whose second operand must be in 0..127: the constant, all of it in -64..63 and shifted by 64, or the
- * computed tensor, with its sign bits in a second pass where it has some.
+ * computed tensor, with its sign bits in a second pass where it has some. f32 has one way: multiply, round,
+ * add, round.
  */
-export type Dot = "plain" | "relaxed_constant" | "relaxed_computed";
+export type Dot = "plain" | "relaxed_constant" | "relaxed_computed" | "f32";
 
 /** Order and size of the work, never its values. */
 export interface MatrixSchedule {
@@ -49,8 +55,8 @@ const MOST_TERMS = 2 ** 16;
 export interface Pack {
   readonly operand: number;
   /** Bytes of an element. */
-  readonly size: 1 | 2;
-  /** Terms of a group: 2, or 4 for the relaxed dot product. */
+  readonly size: 1 | 2 | 4;
+  /** Terms of a group: 2, 4 for the relaxed dot product, 1 for f32. */
   readonly group: number;
   /** Added to every byte; 64 or 0. */
   readonly shift: number;
@@ -64,7 +70,7 @@ export interface Pack {
 
 /** One level of the nest around a product. */
 export type Step =
-  | { readonly kind: "sum"; readonly sum: Sum; readonly count: number }
+  | { readonly kind: "sum"; readonly sum: Sum | Loop; readonly count: number }
   | { readonly kind: "let"; readonly expr: Expr & { kind: "let" } }
   | { readonly kind: "mask"; readonly condition: Expr };
 
@@ -73,8 +79,8 @@ export interface MatrixPlan {
   /** The part of the body that is the product. */
   readonly product: Expr;
   readonly steps: readonly Step[];
-  /** The load that all columns share. */
-  readonly shared: Expr & { kind: "load" };
+  /** The factor that all columns share: a load, or for f32 anything. */
+  readonly shared: Expr;
   /** Number of terms. */
   readonly terms: number;
   /** Axes of the rows, and of the batches. */
@@ -109,10 +115,15 @@ export function planMatrix(
   if (!found) return undefined;
   const { product, steps, shared, own } = found;
   if (!constants.includes(own.operand)) return undefined;
-  if (!isOnlyLoad(body, own)) return undefined;
+  if (!isOnlyLoad(body, product, own)) return undefined;
   const dtype = kernel.operands[own.operand].dtype;
-  const other = kernel.operands[shared.operand].dtype;
-  if (!narrow.includes(dtype) || !narrow.includes(other)) return undefined;
+  const other = shared.kind === "load"
+    ? kernel.operands[shared.operand].dtype
+    : "f32";
+  const isFloat = dtype === "f32";
+  if (!isFloat && !(narrow.includes(dtype) && narrow.includes(other))) {
+    return undefined;
+  }
   const places = placesOf(shape, steps, own);
   const terms = steps.reduce((n, s) => s.kind === "sum" ? n * s.count : n, 1);
   if (!places || terms < 1 || terms > MOST_TERMS) return undefined;
@@ -125,7 +136,7 @@ export function planMatrix(
     elementCount(axes.map((a) => shape[a]));
   const [rows, batches] = [count(rowAxes), count(batchAxes)];
   const relaxes = dtype === "i8" && other === "i8";
-  const dot = relaxes ? wanted.dot ?? "plain" : "plain";
+  const dot = isFloat ? "f32" : relaxes ? wanted.dot ?? "plain" : "plain";
   const rowBytes = packedRowBytes(terms, dot);
   const height = Math.min(wanted.rows ?? 6, 6);
   const schedule: MatrixSchedule = {
@@ -151,7 +162,8 @@ export function planMatrix(
     rows,
     batches,
     columns,
-    lanes: columns >= COLUMNS && supportsLanes(facts, body, product),
+    lanes: columns >= COLUMNS && holdsDType(kernel.result.dtype) &&
+      supportsLanes(facts, body, product),
     pack: packOf(kernel, own.operand, places, columns, terms, dot),
     schedule,
     by,
@@ -161,11 +173,12 @@ export function planMatrix(
 
 /** Terms that one instruction sums for each column. */
 export function groupOf(dot: Dot): number {
-  return dot === "plain" ? 2 : 4;
+  return dot === "plain" ? 2 : dot === "f32" ? 1 : 4;
 }
 
 /** Bytes of a packed row: whole groups, in whole vectors where its sum or its signs are wanted. */
 export function packedRowBytes(terms: number, dot: Dot): number {
+  if (dot === "f32") return 4 * terms;
   return dot === "plain"
     ? 4 * Math.ceil(terms / 2)
     : 16 * Math.ceil(terms / 16);
@@ -176,13 +189,13 @@ export function packedRowBytes(terms: number, dot: Dot): number {
 interface Product {
   readonly product: Expr;
   readonly steps: Step[];
-  readonly shared: Expr & { kind: "load" };
+  readonly shared: Expr;
   readonly own: Expr & { kind: "load" };
 }
 
 /** The outermost product of a body, outside of other sums and loops. */
 function findProduct(facts: LaneFacts, body: Expr): Product | undefined {
-  const here = parseProduct(facts, body, []);
+  const here = parseProduct(facts, body, []) ?? parseFloat(facts, body);
   if (here) return here.steps.some((s) => s.kind === "sum") ? here : undefined;
   if (body.kind === "sum" || body.kind === "loop") return undefined;
   let found: Product | undefined;
@@ -226,15 +239,95 @@ function parseProduct(
     : { product, steps, shared: a, own: b };
 }
 
-/** Whether a body reads an operand by one load alone. */
-function isOnlyLoad(body: Expr, own: Expr & { kind: "load" }): boolean {
+/** A product of f32, its terms in order. */
+function parseFloat(facts: LaneFacts, product: Expr): Product | undefined {
+  const steps: Step[] = [];
+  let total: string | undefined;
+  let isSum = false;
+  let expr = product;
+  for (;;) {
+    if (expr.kind === "sum" || expr.kind === "loop") {
+      const { first, count } = expr;
+      const isFixed = first.kind === "const" && count.kind === "const" &&
+        Number(count.value) > 0;
+      if (!isFixed || isSum) return undefined;
+      steps.push({ kind: "sum", sum: expr, count: Number(count.value) });
+      if (expr.kind === "sum") {
+        const isPlain = expr.type === "f32" && expr.lanes === 1;
+        if (!isPlain || total !== undefined) return undefined;
+        isSum = true;
+        expr = expr.term;
+      } else {
+        const [carry] = expr.carry;
+        if (expr.carry.length !== 1 || carry.type !== "f32") return undefined;
+        const starts = total === undefined
+          ? isPlusZero(carry.init)
+          : isVariable(carry.init, total);
+        if (!starts || !isVariable(expr.result, carry.name)) return undefined;
+        total = carry.name;
+        expr = carry.next;
+      }
+    } else if (expr.kind === "let") {
+      if (facts.isVarying(expr.value)) return undefined;
+      steps.push({ kind: "let", expr });
+      expr = expr.body;
+    } else break;
+  }
+  if (expr.kind !== "op") return undefined;
+  if (!isSum) {
+    if (total === undefined || expr.op !== "f32.add") return undefined;
+    if (!isVariable(expr.args[0], total)) return undefined;
+    expr = expr.args[1];
+  }
+  if (expr.kind !== "op" || expr.op !== "f32.mul") return undefined;
+  const [a, b] = expr.args;
+  const [own, shared] = facts.isVarying(a) ? [a, b] : [b, a];
+  if (!facts.isVarying(own) || facts.isVarying(shared)) return undefined;
+  if (own.kind !== "load") return undefined;
+  const isMasked = shared.kind === "op" && shared.op === "f32.select" &&
+    isPlusZero(shared.args[2]);
+  if (!isMasked) return { product, steps, shared, own };
+  const [condition, inside] = shared.args;
+  steps.splice(placeOf(facts, steps, condition), 0, {
+    kind: "mask",
+    condition,
+  });
+  return { product, steps, shared: inside, own };
+}
+
+/** The outermost place in a nest where a condition can be told. */
+function placeOf(
+  facts: LaneFacts,
+  steps: readonly Step[],
+  condition: Expr,
+): number {
+  const { free } = facts.of(condition);
+  return 1 +
+    steps.findLastIndex((step) =>
+      step.kind !== "sum" || free.has(step.sum.index)
+    );
+}
+
+const isPlusZero = (expr: Expr) =>
+  expr.kind === "const" && Number(expr.value) === 0;
+
+const isVariable = (expr: Expr, name: string) =>
+  expr.kind === "var" && expr.name === name;
+
+/** Whether a body reads an operand by one load alone, and that in the product alone: it will be packed. */
+function isOnlyLoad(
+  body: Expr,
+  product: Expr,
+  own: Expr & { kind: "load" },
+): boolean {
   let only = true;
-  const visit = (expr: Expr): Expr => {
-    only &&= expr.kind !== "load" || expr === own ||
-      expr.operand !== own.operand;
-    return mapParts(expr, visit);
+  const visit = (expr: Expr, isInside: boolean): Expr => {
+    if (expr.kind === "load" && expr.operand === own.operand) {
+      only &&= expr === own && isInside;
+    }
+    return mapParts(expr, (part) => visit(part, isInside || part === product));
   };
-  visit(body);
+  visit(body, body === product);
   return only;
 }
 
@@ -318,7 +411,7 @@ function packOf(
 ): Pack {
   const group = groupOf(dot);
   const tiles = Math.ceil(columns / COLUMNS);
-  const size = dtypes[kernel.operands[operand].dtype].bytes as 1 | 2;
+  const size = dtypes[kernel.operands[operand].dtype].bytes as 1 | 2 | 4;
   const starts = Array.from({ length: tiles * COLUMNS }, (_, i) => {
     const column = columnOfTile(columns, Math.floor(i / COLUMNS)) +
       i % COLUMNS;
@@ -352,7 +445,7 @@ export function packConstant(pack: Pack, source: Uint8Array): Uint8Array {
             if (columns[c] < 0 || terms[k] < 0) continue;
             const from = batch + columns[c] + terms[k];
             packed[at] = source[from] + shift;
-            if (size === 2) packed[at + 1] = source[from + 1];
+            for (let i = 1; i < size; i++) packed[at + i] = source[from + i];
           }
         }
       }

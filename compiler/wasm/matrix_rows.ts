@@ -1,19 +1,27 @@
 /**
  * Packs rows of the computed tensor for the tiles of a matrix product.
  *
- * A row is the list of its terms in the order of the sums around the product: widened to i16, or as the
- * bytes that they are for the relaxed dot product. Rows are written in order, whole vectors at a time;
+ * A row is the list of its terms in the order of the sums around the product: widened to i16, as the
+ * bytes that they are for the relaxed dot product, or f32. Rows are written in order, whole vectors at a time;
  * what a vector writes too far is overwritten by the next or lies behind the last row.
  */
 import type { Local } from "../../fpvm/mod.ts";
-import { dtypes, type Expr } from "../ir.ts";
+import { type DType, dtypes, type Expr } from "../ir.ts";
 import { affine } from "./flatten.ts";
 import type { LaneFacts } from "./lane_facts.ts";
-import type { MatrixPlan, Step } from "./matrix_plan.ts";
+import type { Dot, MatrixPlan, Step } from "./matrix_plan.ts";
 import type { Nest } from "./nest.ts";
 
 /** Vectors up to which a copy is written out. */
 const UNROLL = 16;
+
+/** Bytes of a packed term. */
+const sizes = {
+  plain: 2,
+  relaxed_constant: 1,
+  relaxed_computed: 1,
+  f32: 4,
+} as const satisfies Record<Dot, number>;
 
 /** What the packer knows of the scratch memory; offsets from its start. */
 export interface RowAreas {
@@ -89,8 +97,8 @@ export class RowPacker {
   }
 
   /** Bytes of a packed term. */
-  get #size(): number {
-    return this.plan.schedule.dot === "plain" ? 2 : 1;
+  get #size(): 1 | 2 | 4 {
+    return sizes[this.plan.schedule.dot];
   }
 
   #rowUsed(): number {
@@ -132,7 +140,8 @@ export class RowPacker {
           });
           return;
         }
-        const parts: Expr[] = [this.plan.shared.index[0]];
+        const { shared } = this.plan;
+        const parts = shared.kind === "load" ? [shared.index[0]] : [shared];
         const open = steps.flatMap((s) => s.kind === "sum" ? s.sum.index : []);
         for (const s of rest) {
           if (s.kind === "mask") parts.push(s.condition);
@@ -155,28 +164,39 @@ export class RowPacker {
     return !open.some((name) => free.has(name));
   }
 
-  get #dtype(): "i8" | "u8" | "i16" {
-    const { operand } = this.plan.shared;
-    return this.nest.kernel.operands[operand].dtype as "i8";
+  /** The shared factor, where its elements can be copied as they are, or widened. */
+  get #source(): { address: Expr; dtype: DType } | undefined {
+    const { shared } = this.plan;
+    if (shared.kind !== "load") return undefined;
+    const { dtype } = this.nest.kernel.operands[shared.operand];
+    if (this.#size === 4 && dtype !== "f32") return undefined;
+    return { address: shared.index[0], dtype };
   }
 
   /** Whether neighbours along a sum lie one behind the other. */
   #isContiguous(index: string): boolean {
+    const source = this.#source;
+    if (!source) return false;
     let step = 0;
-    for (const [atom, factor] of affine(this.plan.shared.index[0]).terms) {
+    for (const [atom, factor] of affine(source.address).terms) {
       if (atom.kind === "var" && atom.name === index) step = factor;
       else if (atom.kind !== "axis" && atom.kind !== "var") return false;
     }
-    return step === dtypes[this.#dtype].bytes;
+    return step === dtypes[source.dtype].bytes;
   }
 
   /** One term. */
   #term(): void {
-    const { code, emitter, context } = this.nest;
+    const { code, emitter } = this.nest;
     code.get(this.#to);
-    emitter.emit(this.plan.shared.index[0]);
-    context.storage.load(code, this.#dtype);
-    code.memory(this.#size === 2 ? "i32.store16" : "i32.store8");
+    // A NaN is multiplied: its bits do not matter.
+    emitter.emit(this.plan.shared);
+    const stores = {
+      1: "i32.store8",
+      2: "i32.store16",
+      4: "f32.store",
+    } as const;
+    code.memory(stores[this.#size]);
     this.#advance(this.#size);
   }
 
@@ -190,13 +210,14 @@ export class RowPacker {
     const { nest } = this;
     const { code } = nest;
     const from = code.local("i32");
-    nest.emitter.emit(this.plan.shared.index[0]);
+    const { address, dtype } = this.#source!;
+    nest.emitter.emit(address);
     code.set(from);
-    const bytes = dtypes[this.#dtype].bytes;
+    const bytes = dtypes[dtype].bytes;
     const perVector = 16 / this.#size;
     const name = this.#size === bytes
       ? "v128.load"
-      : this.#dtype === "u8"
+      : dtype === "u8"
       ? "v128.load8x8_u"
       : "v128.load8x8_s";
     this.#vectors(count, perVector, (offset) => {
