@@ -267,8 +267,8 @@ Deno.test("readBundle: D16 refuses tensors that are missing, left over or listed
 
 Deno.test("readBundle: D16 refuses a graph that breaks a rule of the protocol", () => {
   refusesChange(
-    (parts) => changeGraph(parts, (graph) => graph.nodes[0].whole = true),
-    "whole: expected at most 32 bytes, found 4096",
+    (parts) => changeGraph(parts, (graph) => graph.kept = 16),
+    "kept slots: expected at most the tree's width 8, found 16",
   );
   refusesChange(
     (parts) => changeGraph(parts, (graph) => graph.kept = 3),

@@ -27,6 +27,32 @@ const at = <K extends "nodes" | "constants" | "slots" | "inputs" | "outputs">(
   [list]: m[list].map((x, i) => i === index ? { ...x, ...change } : x),
 });
 
+/** A node whose program gives a whole result of so many bytes. */
+function wholeResult(bytes: number): Change {
+  const [x] = operandsOf([u8(1)]);
+  const kernel = defineKernel({
+    name: "spread",
+    operands: [u8(1)],
+    result: u8(bytes),
+    body: load(x, 0),
+  });
+  return (m) => ({
+    ...m,
+    kernels: [...m.kernels, kernel],
+    slots: [...m.slots, { name: "byte", type: u8(1) }, {
+      name: "bytes",
+      type: u8(bytes),
+    }],
+    nodes: [...m.nodes, {
+      ...m.nodes[0],
+      kernel: m.kernels.length,
+      operands: [{ kind: "slot", index: 6 }],
+      result: 7,
+      whole: true,
+    }],
+  });
+}
+
 /** A kernel that copies and declares as many operands of one byte as asked. */
 function copies(operands: number): Change {
   const types = Array.from({ length: operands }, () => u8(1));
@@ -183,9 +209,9 @@ const refusals: Record<string, [Change, string]> = {
     at("nodes", 7, { result: 2 }),
     'node 7 "node 4" result: expected i32 [1], found i8 [64,64]',
   ],
-  "a whole result longer than a leaf": [
-    at("nodes", 0, { whole: true }),
-    'node 0 "node 0" whole: expected at most 32 bytes, found 4096',
+  "a whole result longer than the output region": [
+    wholeResult(2 ** 24 + 1),
+    "whole: expected at most 16777216 bytes, found 16777217",
   ],
   "an operand in no slot": [
     at("nodes", 2, { operands: [{ kind: "slot", index: 6 }] }),
