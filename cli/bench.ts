@@ -18,7 +18,7 @@ const groups: Readonly<Record<string, (() => Promise<BenchGroup>) | null>> = {
   vm: () => import("./bench/vm.ts"),
   cpu: () => import("./bench/cpu.ts"),
   overhead: () => import("./bench/overhead.ts"),
-  float: null,
+  float: () => import("./bench/float.ts"),
   gpu: null,
   import: null,
   kill: null,

@@ -7,7 +7,6 @@
  * fastest of many runs after a warm-up, from the input to the last node's result. Relaxed keys are absent where a probe finds that slower.
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import {
   add,
   axis,
@@ -22,7 +21,6 @@ import {
   sum,
   type TensorType,
 } from "../../compiler/mod.ts";
-import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   inputShape,
   INT32,
@@ -30,45 +28,11 @@ import {
   OnnxWriter,
   UINT8,
 } from "../../models/mobilenet_shape/mod.ts";
-import { createCpuExecutor, isRelaxedFaster } from "../../runtime/mod.ts";
-import { exists } from "../files.ts";
+import { isRelaxedFaster } from "../../runtime/mod.ts";
+import { NATIVE, peerSeconds, secondsOf, WEB } from "./fastest_run.ts";
 import type { BenchContext, Measures } from "./group.ts";
 
 const SIZE = 384;
-const SECONDS = 3;
-const WEB = "onnxruntime-web@1.30.0";
-const NATIVE = "onnxruntime-node@1.23.0";
-
-/** Seconds of the fastest run of a model. */
-async function secondsOf(
-  model: Model,
-  threads: number,
-  plain: boolean,
-): Promise<number> {
-  const executor = await createCpuExecutor(model, { threads, plain });
-  try {
-    const [{ slot }] = model.inputs;
-    const { shape } = model.slots[slot].type;
-    const input = new Uint8Array(elementCount(shape))
-      .map((_, i) => (i * 7919 >> 3) % 128);
-    for (let i = 0; i < 40; i++) await executor.run([input]);
-    let best = Infinity;
-    const end = performance.now() + 1000 * SECONDS;
-    while (performance.now() < end) {
-      const started = performance.now();
-      await executor.run([input], {
-        keep: "model",
-        onNode(_, node) {
-          if (node < model.nodes.length - 1) return;
-          best = Math.min(best, performance.now() - started);
-        },
-      });
-    }
-    return best / 1000;
-  } finally {
-    executor.close();
-  }
-}
 
 /** One product with requantization; weights in -64..63, so that every way of summing is exact. */
 function productModel(): Model {
@@ -140,43 +104,6 @@ function productOnnx(): Uint8Array {
     { name: "x", type: UINT8, dims: [SIZE, SIZE] },
     { name: "y", type: INT32, dims: [SIZE, SIZE] },
   );
-}
-
-/** Seconds of a peer's fastest run; undefined, and told why, where it does not run here. */
-async function peerSeconds(
-  { say }: BenchContext,
-  name: string,
-  path: string,
-  threads: number,
-  input: { type: string; shape: readonly number[] },
-): Promise<number | undefined> {
-  const script = fileURLToPath(
-    new URL("./onnxruntime_peer.ts", import.meta.url),
-  );
-  if (!await exists(script)) {
-    throw new ChainLearnError(
-      `Cannot measure peers: expected ${script}, found none`,
-      { exitCode: 3, hint: "Run the benchmark from the project's sources" },
-    );
-  }
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--no-config", "--no-lock", "--node-modules-dir=none"],
-      ...[script, name, path, `${threads}`, `${SECONDS}`],
-      ...[input.type, input.shape.join("x")],
-    ],
-    stdin: "null",
-  }).output();
-  const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
-  if (success && line.startsWith("{")) {
-    return JSON.parse(line).milliseconds / 1000;
-  }
-  say(
-    `${name} does not run here: ${
-      new TextDecoder().decode(stderr).trim().split("\n").at(-1)
-    }`,
-  );
-  return undefined;
 }
 
 const round = (x: number, digits: number) => Number(x.toPrecision(digits));

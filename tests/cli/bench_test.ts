@@ -6,11 +6,11 @@ Deno.test("bench: leaves out what was not measured, and says why", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const { code, out, err } = await chainlearn(folder, [
-      ...["bench", "float", "accuracy", "--data", "nowhere", "--json"],
+      ...["bench", "train", "accuracy", "--data", "nowhere", "--json"],
       ...["--write", "numbers.md"],
     ]);
     assertEquals([code, out], [0, "{}\n"]);
-    assertMatch(err, /^float: not in this version$/m);
+    assertMatch(err, /^train: not in this version$/m);
     assertMatch(
       err,
       /accuracy cannot run here: Cannot measure the accuracy: expected .*nowhere.*, found none/,
