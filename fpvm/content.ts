@@ -9,7 +9,7 @@ import {
   contentKey,
   type ContentStore,
   PART_HEIGHT,
-  verifyContent,
+  verifiedContent,
   wrongContent,
 } from "./content_store.ts";
 import { hashPair, MerkleTree, zeroHash } from "./tree.ts";
@@ -79,8 +79,7 @@ export class ContentCache {
   #fetchBytes(key: string, root: Uint8Array, height: number): Opened {
     const bytes = this.store?.get(root, height);
     if (bytes === undefined) throw wrongContent(key, "none in the store");
-    verifyContent(bytes, root, height);
-    return { bytes, held: 0 };
+    return { bytes: verifiedContent(bytes, root, height), held: 0 };
   }
 
   #split(

@@ -2,7 +2,7 @@
  * Where the bytes behind a grafted root come from, keyed by (root, height).
  *
  * The store is synchronous: whatever a run needs is fetched from files or networks before it. Memory takes
- * no store's word for its bytes: it hashes them once per array and key, before the first of them is used.
+ * no store's word for its bytes: it hashes them before the first of them is used, and what a store may change, it copies.
  */
 
 import { ChainLearnError } from "./errors.ts";
@@ -53,7 +53,7 @@ export function contentKey(root: Uint8Array, height: number): string {
   return `0x${root.toHex()}/${height}`;
 }
 
-/** Keys under which arrays of bytes were hashed. */
+/** Keys under which the arrays of stores in memory were hashed. */
 const hashedKeys = new WeakMap<Uint8Array, Set<string>>();
 
 function rememberHashed(bytes: Uint8Array, key: string): void {
@@ -70,25 +70,27 @@ export function wrongContent(key: string, found: string): ChainLearnError {
 }
 
 /**
- * Checks that bytes are what a key says; hashes them unless this very array was hashed before.
+ * The bytes that a key says: those of a {@linkcode MemoryContentStore} themselves, which hashed them, and a copy of any
+ * others, since a store may read what it is asked for next into the same array.
  *
  * @throws ChainLearnError naming the key and what the bytes are.
  */
-export function verifyContent(
+export function verifiedContent(
   bytes: Uint8Array,
   root: Uint8Array,
   height: number,
-): void {
+): Uint8Array {
   const key = contentKey(root, height);
-  if (hashedKeys.get(bytes)?.has(key)) return;
+  if (hashedKeys.get(bytes)?.has(key)) return bytes;
   if (bytes.length > LEAF_BYTES * 2 ** height) {
     throw wrongContent(key, `${bytes.length} bytes`);
   }
-  const found = tensorRoot(bytes, height);
+  const own = bytes.slice();
+  const found = tensorRoot(own, height);
   if (found.toHex() !== root.toHex()) {
     throw wrongContent(key, `bytes of root 0x${found.toHex()}`);
   }
-  rememberHashed(bytes, key);
+  return own;
 }
 
 /** A content store in memory. */

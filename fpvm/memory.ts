@@ -8,7 +8,12 @@
  */
 
 import { Content, ContentCache, contentOf } from "./content.ts";
-import { contentKey, type ContentStore, keepsAll } from "./content_store.ts";
+import {
+  contentKey,
+  type ContentStore,
+  keepsAll,
+  PART_HEIGHT,
+} from "./content_store.ts";
 import { prepare, type PreparedInstruction } from "./instructions.ts";
 import {
   flatten,
@@ -263,13 +268,44 @@ export class Memory implements MachineMemory {
     return this.page(address);
   }
 
-  /** Replaces all words of a page without unopened grafts. */
+  /**
+   * Opens what lies above the part of a page, which `storePage` may then replace whatever the store has lost by then.
+   *
+   * @throws ChainLearnError where the content of a part is missing.
+   */
+  openWay(address: number): void {
+    let node = this.#tree;
+    if (node instanceof Graft) node = this.#tree = node.open(null);
+    for (let at = MEMORY_HEIGHT; at > PART_HEIGHT + 1; at--) {
+      if (!(node instanceof Inner)) return;
+      const side = (address >>> (at + 4)) & 1 ? "right" : "left";
+      const child: MemoryNode = node[side];
+      // In place, also for clones: no hash changes.
+      node = child instanceof Graft ? node[side] = child.open(null) : child;
+    }
+  }
+
+  /** Replaces all words of a page without unopened grafts, to which the way is open. */
   storePage(address: number, words: Int32Array): void {
-    this.#writableWords(address).set(words);
-    // What was remembered of the page may be words that others share.
+    this.#codeChanged(address);
+    const stored = (node: MemoryNode, height: number): MemoryNode => {
+      if (height === PAGE_HEIGHT) return new Page(words.slice(), this.#owner);
+      const inner = node instanceof Inner && node.owner === this.#owner
+        ? node
+        : new Inner(...halves(node), this.#owner);
+      inner.hash = null;
+      if ((address >>> (height + 4)) & 1) {
+        inner.right = stored(inner.right, height - 1);
+      } else inner.left = stored(inner.left, height - 1);
+      return inner;
+    };
+    this.#tree = stored(this.#tree, MEMORY_HEIGHT);
+    this.#version = ++versions;
+    // What was remembered of the page are other words.
     const page = address >>> 12;
     const slot = page & (SLOTS - 1);
     if (this.#readTags[slot] === page) this.#readTags[slot] = -1;
+    if (this.#writeTags[slot] === page) this.#writeTags[slot] = -1;
   }
 
   leaf(address: number): Uint8Array {

@@ -109,8 +109,13 @@ export class FramedMemory implements MachineMemory {
   store32(address: number, value: number): void {
     const entry = this.#readEntry(address);
     if ((entry & 1) !== 0) return this.#memory!.store32(address, value);
-    this.#writeTable[address >>> 12] = entry;
-    this.#dirty.add(address >>> 12);
+    const page = address >>> 12;
+    if (this.#writeTable[page] !== entry) {
+      // What throws, throws here, before anything has changed: writing back may not.
+      this.#memory!.openWay(address);
+      this.#writeTable[page] = entry;
+      this.#dirty.add(page);
+    }
     this.words[((address + entry) | 0) >>> 2] = value;
   }
 

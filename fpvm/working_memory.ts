@@ -82,7 +82,12 @@ export class WorkingMemory implements MachineMemory {
       this.#evict(slotOf(address));
       return this.#memory!.store32(address, value);
     }
-    this.writable[slotOf(address)] = address >>> 12;
+    const slot = slotOf(address);
+    if (this.writable[slot] !== address >>> 12) {
+      // What throws, throws here, before anything has changed: writing back may not.
+      this.#memory!.openWay(address);
+      this.writable[slot] = address >>> 12;
+    }
     this.frames[at] = value;
   }
 
