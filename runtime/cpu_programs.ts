@@ -14,7 +14,7 @@ import {
   verifyKernel,
   type WasmKernel,
 } from "../compiler/mod.ts";
-import { isRelaxedFaster } from "./cpu_probe.ts";
+import { isRelaxedFaster, isTwiceRelaxedFaster } from "./cpu_probe.ts";
 
 /** A compiled kernel. */
 export interface Program {
@@ -45,6 +45,9 @@ export async function compilePrograms(
 ): Promise<Assignment[]> {
   const relaxed = !plain && model.kernels.some(mayRelax) &&
     await isRelaxedFaster();
+  const otherwise: Dot = relaxed && await isTwiceRelaxedFaster()
+    ? "relaxed_computed"
+    : "plain";
   const work = model.kernels.map((k) => verifyKernel(k).work.total);
   const sevenBits = new Map<number, boolean>();
   const compiled = new Map<string, Promise<Program>>();
@@ -54,7 +57,9 @@ export async function compilePrograms(
     const constants = node.operands.flatMap((ref, i) =>
       ref.kind === "weight" ? [i] : []
     );
-    const dot = relaxed ? relaxedDot(model, node, sevenBits) : "plain";
+    const dot: Dot = relaxed && hasSevenBits(model, node, sevenBits)
+      ? "relaxed_constant"
+      : otherwise;
     const key = `${node.kernel} ${constants} ${dot}`;
     if (!compiled.has(key)) {
       const target = { shared, constants, schedule: { dot } };
@@ -84,19 +89,18 @@ function mayRelax({ operands }: Kernel): boolean {
   return operands.filter((o) => o.dtype === "i8").length >= 2;
 }
 
-/** By which operand the relaxed dot product is exact for a node. */
-function relaxedDot(
+/** Whether the relaxed dot product is exact by a node's constants: all of those of i8 are in -64..63. */
+function hasSevenBits(
   model: Model,
   node: Node,
-  sevenBits: Map<number, boolean>,
-): Dot {
-  const fits = node.operands.every((ref) => {
+  known: Map<number, boolean>,
+): boolean {
+  return node.operands.every((ref) => {
     if (ref.kind !== "weight") return true;
     const { type, bytes } = model.constants[ref.index];
     if (type.dtype !== "i8") return true;
-    const known = sevenBits.get(ref.index) ?? fitsSevenBits(bytes);
-    sevenBits.set(ref.index, known);
-    return known;
+    const fits = known.get(ref.index) ?? fitsSevenBits(bytes);
+    known.set(ref.index, fits);
+    return fits;
   });
-  return fits ? "relaxed_constant" : "relaxed_computed";
 }
