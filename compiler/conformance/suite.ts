@@ -1,6 +1,6 @@
 /**
  * The conformance suite that every target runs: each operation of the table on edge values against edge
- * values, each storage type both ways, and the rules of loops, extents and updates.
+ * values, each storage type both ways, and the rules of loops, extents, updates and calls.
  *
  * What an operation has to give comes from `ops[op].meaning`; what a store or a sum has to give comes
  * from typed arrays and plain loops, not from the interpreter, which runs the suite like any other target.
@@ -16,6 +16,7 @@ import {
   type Scalar,
   type Value,
 } from "../mod.ts";
+import { callCases } from "./call_cases.ts";
 import { ARRAYS, type ConformanceCase, EDGES } from "./case.ts";
 import { storageCases } from "./storage_cases.ts";
 import { structureCases } from "./structure_cases.ts";
@@ -30,6 +31,7 @@ export function conformanceKernels(
     ...(Object.keys(ops) as Op[]).map(operationCase),
     ...storageCases(),
     ...structureCases(),
+    ...callCases(),
   ];
   return options.float === false ? all.filter((c) => !c.float) : all;
 }
