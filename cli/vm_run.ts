@@ -1,22 +1,15 @@
 /** `chainlearn vm run`: executes a program to its end and tells how it ended. */
 import { type Command, InvalidArgumentError } from "commander";
 import {
-  ChainLearnError,
   run,
   runTranslated,
-  setFrameLimit,
   stateHash,
   STATUS,
   type VmState,
 } from "../fpvm/mod.ts";
 import { parseCount } from "./options.ts";
-import {
-  formatBytes,
-  formatCount,
-  note,
-  printJson,
-  toHex,
-} from "./terminal.ts";
+import { formatCount, note, printJson, toHex } from "./terminal.ts";
+import { boundMemory } from "./vm_memory.ts";
 import { addProgram, openProgram, type ProgramOptions } from "./vm_program.ts";
 import { causeOf, formatAddress, formatMemory, formatNext } from "./vm_text.ts";
 import { parseRange } from "./vm_value.ts";
@@ -24,9 +17,6 @@ import { parseRange } from "./vm_value.ts";
 export const summary = "execute a program and tell how it ended";
 
 const LEAST_MEMORY = 2 ** 20;
-const MOST_FRAMES = 2 ** 25;
-/** Steps between two looks at the memory: what these can touch may exceed the bound for that long. */
-const SLICE = 2 ** 22;
 
 interface RunOptions extends ProgramOptions {
   steps?: number;
@@ -58,31 +48,14 @@ function parseBytes(text: string): number {
   return bytes;
 }
 
-/** Runs, and where memory is bounded looks now and then how much the machine holds. Returns the steps. */
+/** Runs, with no more memory than was given; returns the steps. */
 function runBounded(
   state: VmState,
-  name: string,
-  { steps: limit = Infinity, interpreted, memory: bytes }: RunOptions,
+  { steps: limit = Infinity, interpreted, memory }: RunOptions,
 ): number {
-  const go = interpreted ? run : runTranslated;
-  if (bytes === undefined) return go(state, limit);
-  // A page that is written is in a frame and in the tree: a quarter for the frames leaves the tree the most.
-  setFrameLimit(Math.min(bytes / 4, MOST_FRAMES));
-  let steps = 0;
-  while (steps < limit && state.status === STATUS.running) {
-    steps += go(state, Math.min(SLICE, limit - steps));
-    const held = state.memory.heldBytes;
-    if (held <= bytes * 3 / 4) continue;
-    throw new ChainLearnError(
-      `Cannot run ${name} in ${
-        formatBytes(bytes)
-      } of memory: expected at most ${
-        formatBytes(bytes * 3 / 4)
-      } of pages, found ${formatBytes(held)} after ${formatCount(steps)} steps`,
-      { exitCode: 3, hint: "Give more with --memory" },
-    );
-  }
-  return steps;
+  // The file lasts as long as the process: what is printed at the end may be in it.
+  if (memory !== undefined) boundMemory(state, memory);
+  return (interpreted ? run : runTranslated)(state, limit);
 }
 
 async function execute(path: string, options: RunOptions): Promise<void> {
@@ -91,7 +64,7 @@ async function execute(path: string, options: RunOptions): Promise<void> {
     ? undefined
     : parseRange(options.dump, { symbols });
   const started = performance.now();
-  const steps = runBounded(state, name, options);
+  const steps = runBounded(state, options);
   const seconds = (performance.now() - started) / 1000;
   const { status, exitCode, pc } = state;
   const isGood = status === STATUS.running ||
@@ -140,7 +113,7 @@ export function define(command: Command): void {
     .option("--interpreted", "step by step instead of translated")
     .option(
       "--memory <size>",
-      "stop with an error where the machine would hold more, such as 256M",
+      "hold no more than this, such as 256M, and the rest in a temporary file",
       parseBytes,
     )
     .option(

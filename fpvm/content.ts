@@ -34,9 +34,16 @@ export class ContentCache {
 
   /** `limit` in bytes; what is used last is held whatever its size. */
   constructor(
-    readonly store: ContentStore | undefined,
-    readonly limit = CONTENT_LIMIT,
+    public store: ContentStore | undefined,
+    public limit = CONTENT_LIMIT,
   ) {}
+
+  /** Another store, which has the same contents, and another limit from now on. */
+  bound(store: ContentStore, limit: number): void {
+    this.store = store;
+    this.limit = limit;
+    this.#shrink();
+  }
 
   /** Bytes held now; those of arrays that the store holds as well are counted too. */
   get heldBytes(): number {

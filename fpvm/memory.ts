@@ -11,9 +11,11 @@ import { Content, ContentCache, contentOf } from "./content.ts";
 import {
   contentKey,
   type ContentStore,
+  type KeepingStore,
   keepsAll,
   PART_HEIGHT,
 } from "./content_store.ts";
+
 import { prepare, type PreparedInstruction } from "./instructions.ts";
 import {
   flatten,
@@ -28,6 +30,7 @@ import {
   Page,
   PAGE_HEIGHT,
   pagePath,
+  spillNode,
 } from "./memory_node.ts";
 
 /** Height of the tree over all of memory. */
@@ -54,6 +57,8 @@ type CodePage = (PreparedInstruction | null | undefined)[] | undefined;
 
 const SLOTS = 256;
 const PAGE_WORDS = 1024;
+/** Counted for a graft and the nodes above it. */
+const REPLACED_BYTES = 1024;
 const noWords = new Int32Array(PAGE_WORDS);
 /** Of a memory that remembers no page: never written to. */
 const noTags = new Int32Array(SLOTS).fill(-1);
@@ -97,16 +102,45 @@ export class Memory implements MachineMemory {
   /** What was saved and the store does not keep, by key: shared with clones, since a key names its content. */
   #saved = new Map<string, MemoryNode>();
   #contents: ContentCache;
+  /** Bytes of pages that may be written before they are given to the store. */
+  #pageLimit = Infinity;
+  /** Bytes of pages of its own that were made since they were given to the store. */
+  #written = 0;
 
   /**
    * Memory of zeros. `contentLimit`: bytes of opened contents held at a time, by it and its clones together,
    * 1 GiB unless given; what is beyond it is fetched from the store, and verified, again.
    */
   constructor(
-    readonly store?: ContentStore,
+    store?: ContentStore,
     { contentLimit }: { contentLimit?: number } = {},
   ) {
     this.#contents = new ContentCache(store, contentLimit);
+  }
+
+  get store(): ContentStore | undefined {
+    return this.#contents.store;
+  }
+
+  /**
+   * Bounds what is held from now on: opened contents, by it and its clones together, and pages that it wrote, each
+   * in bytes. `store` takes the place of the present one, whose contents it must have too, and keeps what is written
+   * beyond the bound and all that is saved.
+   */
+  bound(
+    { store, contentLimit, pageLimit }: {
+      store: KeepingStore;
+      contentLimit: number;
+      pageLimit: number;
+    },
+  ): void {
+    this.#contents.bound(store, contentLimit);
+    for (const [key, node] of this.#saved) {
+      keepNode(node, Number(key.slice(key.indexOf("/") + 1)), store);
+    }
+    this.#saved.clear();
+    this.#pageLimit = pageLimit;
+    this.#spill();
   }
 
   /** Bytes held now: opened contents, the pages and nodes that differ from them, and what was saved. */
@@ -133,12 +167,14 @@ export class Memory implements MachineMemory {
 
   /** An independent copy; costs no copying of pages. */
   clone(): Memory {
-    const copy = new Memory(this.store);
+    const copy = new Memory();
     copy.#tree = this.#tree;
     copy.#version = this.#version;
     copy.#code = this.decodedCode;
     copy.#saved = this.#saved;
     copy.#contents = this.#contents;
+    copy.#pageLimit = this.#pageLimit;
+    copy.#written = this.#written;
     this.#owner = {};
     this.#forgetWritable();
     return copy;
@@ -274,6 +310,7 @@ export class Memory implements MachineMemory {
    * @throws ChainLearnError where the content of a part is missing.
    */
   openWay(address: number): void {
+    if (this.#written >= this.#pageLimit) this.#spill();
     let node = this.#tree;
     if (node instanceof Graft) node = this.#tree = node.open(null);
     for (let at = MEMORY_HEIGHT; at > PART_HEIGHT + 1; at--) {
@@ -289,7 +326,11 @@ export class Memory implements MachineMemory {
   storePage(address: number, words: Int32Array): void {
     this.#codeChanged(address);
     const stored = (node: MemoryNode, height: number): MemoryNode => {
-      if (height === PAGE_HEIGHT) return new Page(words.slice(), this.#owner);
+      if (height === PAGE_HEIGHT) {
+        const isOwn = node instanceof Page && node.owner === this.#owner;
+        if (!isOwn) this.#written += words.byteLength;
+        return new Page(words.slice(), this.#owner);
+      }
       const inner = node instanceof Inner && node.owner === this.#owner
         ? node
         : new Inner(...halves(node), this.#owner);
@@ -363,6 +404,8 @@ export class Memory implements MachineMemory {
   }
 
   #replace(address: number, height: number, subtree: MemoryNode): void {
+    this.#written += REPLACED_BYTES;
+    if (this.#written >= this.#pageLimit) this.#spill();
     const replaced = (node: MemoryNode, at: number): MemoryNode => {
       if (at === height) return subtree;
       const [left, right] = halves(node);
@@ -429,6 +472,7 @@ export class Memory implements MachineMemory {
     const whole = flatten(split, null);
     if (whole !== null) {
       attach(whole);
+      this.#written += whole.words.byteLength;
       this.#remember(address, whole.words);
     }
     if (node === null) return 0;
@@ -449,16 +493,21 @@ export class Memory implements MachineMemory {
 
   /** Words of this memory's own at an address: of its page, or of the part of a split one; hashes above are dropped. */
   #writableWords(address: number): Int32Array {
+    if (this.#written >= this.#pageLimit) this.#spill();
     this.#codeChanged(address);
     let words: Int32Array = noWords;
+    let isNew = false;
     const written = (node: MemoryNode, height: number): MemoryNode => {
       if (node instanceof Graft) {
+        isNew = true;
         return written(node.open(this.#owner), height);
       }
       if (node === null && height <= PAGE_HEIGHT) {
+        isNew = true;
         node = new Page(new Int32Array(8 << height), this.#owner);
       }
       if (node instanceof Page) {
+        isNew ||= node.owner !== this.#owner;
         const page = node.owner === this.#owner
           ? node
           : new Page(node.words.slice(), this.#owner);
@@ -480,7 +529,21 @@ export class Memory implements MachineMemory {
     };
     this.#tree = written(this.#tree, MEMORY_HEIGHT);
     this.#version = ++versions;
+    if (isNew) this.#written += words.byteLength;
     return words;
+  }
+
+  /** Gives what was written to the store and leaves grafts in its place; the bytes stay the same. */
+  #spill(): void {
+    this.#written = 0;
+    const { store } = this;
+    if (!keepsAll(store)) return;
+    this.#forgetWritable();
+    if (this.#readTags !== noTags) this.#readTags.fill(-1);
+    this.#tree = spillNode(this.#tree, MEMORY_HEIGHT, store, (root, height) => {
+      const content = contentOf(root, height, this.#contents);
+      return content && new Graft(content, height, 0);
+    });
   }
 
   #forgetWritable(): void {

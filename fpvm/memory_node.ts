@@ -8,6 +8,7 @@
 
 import type { Content } from "./content.ts";
 import { type KeepingStore, PART_HEIGHT } from "./content_store.ts";
+import { ChainLearnError } from "./errors.ts";
 import { hashPair, MerkleTree, tensorRoot, zeroHash } from "./tree.ts";
 
 /** Height of a page's subtree: 128 leaves, 4 KiB. */
@@ -185,6 +186,34 @@ export function keepNode(
     nodeHash(left, height - 1),
     nodeHash(right, height - 1),
   );
+}
+
+/**
+ * Gives the parts below a node that are not contents to a store, and puts what `graft` makes of their roots in
+ * their place; a part around a graft whose content is missing stays. Done in place, also for clones: no hash changes.
+ */
+export function spillNode(
+  node: MemoryNode,
+  height: number,
+  store: KeepingStore,
+  graft: (root: Uint8Array, height: number) => MemoryNode,
+): MemoryNode {
+  if (node === null || node instanceof Graft) return node;
+  if (height > PART_HEIGHT && node instanceof Inner) {
+    node.left = spillNode(node.left, height - 1, store, graft);
+    node.right = spillNode(node.right, height - 1, store, graft);
+    return node;
+  }
+  let root, bytes;
+  try {
+    root = nodeHash(node, height);
+    bytes = nodeBytes(node, height);
+  } catch (error) {
+    if (error instanceof ChainLearnError) return node;
+    throw error;
+  }
+  store.keep(root, height, bytes);
+  return graft(root, height);
 }
 
 /** Bytes that these subtrees hold outside of contents, each node once; an inner node counts as 128. */

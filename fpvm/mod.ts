@@ -84,7 +84,7 @@ export {
   MemoryContentStore,
   PART_HEIGHT,
 } from "./content_store.ts";
-export type { ContentStore } from "./content_store.ts";
+export type { ContentStore, KeepingStore } from "./content_store.ts";
 export { CODE_END, Memory, MEMORY_HEIGHT, REGIONS } from "./memory.ts";
 export type { MachineMemory, RegionName } from "./memory.ts";
 export {
