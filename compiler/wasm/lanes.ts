@@ -158,10 +158,6 @@ export class LaneEmitter {
 
   /** The value of a group with the right bits of every NaN, as a store wants it. */
   exact(expr: Expr, group: number): Lanes {
-    if (expr.kind === "let") {
-      this.#define(expr);
-      return this.exact(expr.body, group);
-    }
     const lanes = this.value(expr, group);
     if (!lanes.anyNan) return lanes;
     const canonical = canonicalLanes(this.#code, lanes);

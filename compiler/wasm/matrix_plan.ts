@@ -242,45 +242,9 @@ function parseProduct(
 /** A product of f32, its terms in order. */
 function parseFloat(facts: LaneFacts, product: Expr): Product | undefined {
   const steps: Step[] = [];
-  let total: string | undefined;
-  let isSum = false;
-  let expr = product;
-  for (;;) {
-    if (expr.kind === "sum" || expr.kind === "loop") {
-      const { first, count } = expr;
-      const isFixed = first.kind === "const" && count.kind === "const" &&
-        Number(count.value) > 0;
-      if (!isFixed || isSum) return undefined;
-      steps.push({ kind: "sum", sum: expr, count: Number(count.value) });
-      if (expr.kind === "sum") {
-        const isPlain = expr.type === "f32" && expr.lanes === 1;
-        if (!isPlain || total !== undefined) return undefined;
-        isSum = true;
-        expr = expr.term;
-      } else {
-        const [carry] = expr.carry;
-        if (expr.carry.length !== 1 || carry.type !== "f32") return undefined;
-        const starts = total === undefined
-          ? isPlusZero(carry.init)
-          : isVariable(carry.init, total);
-        if (!starts || !isVariable(expr.result, carry.name)) return undefined;
-        total = carry.name;
-        expr = carry.next;
-      }
-    } else if (expr.kind === "let") {
-      if (facts.isVarying(expr.value)) return undefined;
-      steps.push({ kind: "let", expr });
-      expr = expr.body;
-    } else break;
-  }
-  if (expr.kind !== "op") return undefined;
-  if (!isSum) {
-    if (total === undefined || expr.op !== "f32.add") return undefined;
-    if (!isVariable(expr.args[0], total)) return undefined;
-    expr = expr.args[1];
-  }
-  if (expr.kind !== "op" || expr.op !== "f32.mul") return undefined;
-  const [a, b] = expr.args;
+  const term = parseTotal(facts, product, steps);
+  if (term?.kind !== "op" || term.op !== "f32.mul") return undefined;
+  const [a, b] = term.args;
   const [own, shared] = facts.isVarying(a) ? [a, b] : [b, a];
   if (!facts.isVarying(own) || facts.isVarying(shared)) return undefined;
   if (own.kind !== "load") return undefined;
@@ -288,11 +252,52 @@ function parseFloat(facts: LaneFacts, product: Expr): Product | undefined {
     isPlusZero(shared.args[2]);
   if (!isMasked) return { product, steps, shared, own };
   const [condition, inside] = shared.args;
-  steps.splice(placeOf(facts, steps, condition), 0, {
-    kind: "mask",
-    condition,
-  });
+  const place = placeOf(facts, steps, condition);
+  steps.splice(place, 0, { kind: "mask", condition });
   return { product, steps, shared: inside, own };
+}
+
+/** The term of one total: of a sum, or of loops that hand it inwards, each carrying it alone. */
+function parseTotal(
+  facts: LaneFacts,
+  product: Expr,
+  steps: Step[],
+): Expr | undefined {
+  let total: string | undefined;
+  let isSum = false;
+  let expr = product;
+  for (;;) {
+    if (expr.kind === "let") {
+      if (facts.isVarying(expr.value)) return undefined;
+      steps.push({ kind: "let", expr });
+      expr = expr.body;
+      continue;
+    }
+    if (isSum) return expr;
+    if (expr.kind !== "sum" && expr.kind !== "loop") break;
+    const { first, count } = expr;
+    const isFixed = first.kind === "const" && count.kind === "const" &&
+      Number(count.value) > 0;
+    if (!isFixed) return undefined;
+    steps.push({ kind: "sum", sum: expr, count: Number(count.value) });
+    if (expr.kind === "sum") {
+      isSum = expr.type === "f32" && expr.lanes === 1 && total === undefined;
+      if (!isSum) return undefined;
+      expr = expr.term;
+    } else {
+      const [carry] = expr.carry;
+      if (expr.carry.length !== 1 || carry.type !== "f32") return undefined;
+      const starts = total === undefined
+        ? isPlusZero(carry.init)
+        : isVariable(carry.init, total);
+      if (!starts || !isVariable(expr.result, carry.name)) return undefined;
+      total = carry.name;
+      expr = carry.next;
+    }
+  }
+  const isTotal = total !== undefined && expr.kind === "op" &&
+    expr.op === "f32.add" && isVariable(expr.args[0], total);
+  return isTotal && expr.kind === "op" ? expr.args[1] : undefined;
 }
 
 /** The outermost place in a nest where a condition can be told. */

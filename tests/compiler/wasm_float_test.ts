@@ -17,6 +17,7 @@ import {
   type Expr,
   f32,
   f32Bits,
+  i32,
   interpret,
   type Kernel,
   load,
@@ -84,7 +85,8 @@ function check(kernel: Kernel, random: Random, isTiled = false): void {
 
 /** What follows a sum: nothing, or a bias and bounds, or a move that keeps payloads. */
 function finish(random: Random, sum: Expr, bias: Expr): Expr {
-  const next = random.below(7);
+  const next = random.below(8);
+  if (next === 7) return sum;
   return bind("total", sum, (total) => {
     const biased = add(total, bias);
     return [
@@ -113,13 +115,27 @@ function product(random: Random): Kernel {
     { dtype: "f32", shape: [n] },
   ];
   const [x, w, b] = operandsOf(operands);
-  const total = sum(k, (t) => {
-    const value = load(x, axis(0), t);
-    return mul(
-      operands[0].dtype === "i8" ? op("f32.from_i32", value) : value,
-      turned ? load(w, t, axis(1)) : load(w, axis(1), t),
-    );
-  });
+  const shared = random.below(4);
+  const inOrder = (row: Expr) =>
+    sum(k, (t) => {
+      const at = (index: Expr) => {
+        const value = load(x, row, index);
+        return operands[0].dtype === "i8" ? op("f32.from_i32", value) : value;
+      };
+      const value = [
+        at(t),
+        at(t),
+        sub(at(t), at(i32(0))),
+        sum(2, (j) => mul(at(clamp(add(t, j), 0, k - 1)), at(t))),
+      ][shared];
+      return mul(
+        value,
+        turned ? load(w, t, axis(1)) : load(w, axis(1), t),
+      );
+    });
+  const total = random.bool()
+    ? inOrder(axis(0))
+    : bind("row", sub(m - 1, axis(0)), inOrder);
   return defineKernel({
     name: "product",
     operands,
