@@ -141,9 +141,14 @@ export function loadElf(file: Uint8Array, store?: ContentStore): VmState {
   checkHeader(file, view);
   const segments = readSegments(file, view);
   const memory = new Memory(store);
+  let loaded = 0;
   for (const segment of segments) {
     checkSegment(segment, file);
     if (segment.type !== LOAD) continue;
+    loaded += segment.fileBytes;
+    if (loaded > file.length) {
+      throw refuse("segments apart from each other", `${loaded} bytes`);
+    }
     const { offset, address, fileBytes } = segment;
     storeBytes(memory, address, file.subarray(offset, offset + fileBytes));
   }
@@ -172,10 +177,17 @@ const SYMBOL_TABLE = 2;
 /** Types of symbols: none, object, function; sections and files name no place. */
 const LAST_PLACE_TYPE = 2;
 
+/** A small file may name each of many symbols by all of itself. */
+const MAX_NAME_BYTES = 1024;
+
 /** The text that starts at an offset and ends before a zero byte. */
 function textAt(bytes: Uint8Array, start: number): string {
-  const end = bytes.indexOf(0, start);
-  return new TextDecoder().decode(bytes.subarray(start, end < 0 ? start : end));
+  const room = bytes.subarray(start, start + MAX_NAME_BYTES + 1);
+  const end = room.indexOf(0);
+  if (end < 0 && room.length > MAX_NAME_BYTES) {
+    throw refuse(`names of at most ${MAX_NAME_BYTES} bytes`, "a longer one");
+  }
+  return new TextDecoder().decode(room.subarray(0, Math.max(end, 0)));
 }
 
 /** A section's fields that matter, or an error where it is not inside the file. */
@@ -211,9 +223,14 @@ export function readElfSymbols(file: Uint8Array): ElfSymbol[] {
   const section = (i: number) =>
     sectionAt(file, view, start + SECTION_BYTES * i);
   const symbols: ElfSymbol[] = [];
+  let listed = 0;
   for (let i = 0; i < count; i++) {
     const table = section(i);
     if (table.type !== SYMBOL_TABLE) continue;
+    listed += table.size;
+    if (listed > file.length) {
+      throw refuse("symbol tables apart from each other", `${listed} bytes`);
+    }
     const names = bytesOf(file, section(table.link));
     const bytes = bytesOf(file, table);
     const rows = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

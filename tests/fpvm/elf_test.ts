@@ -1,5 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ChainLearnError, encode, loadElf, run } from "../../fpvm/mod.ts";
+import {
+  ChainLearnError,
+  encode,
+  loadElf,
+  readElfSymbols,
+  run,
+} from "../../fpvm/mod.ts";
 import { elfOf, TEXT } from "./elf_files.ts";
 
 /** An executable of one segment that exits with 7; `edit` breaks it. */
@@ -69,4 +75,45 @@ Deno.test("loadElf: refuses a file cut anywhere in its headers", () => {
   for (let length = 0; length < 96; length++) {
     assertThrows(() => loadElf(whole.slice(0, length)), ChainLearnError);
   }
+});
+
+Deno.test("loadElf: refuses a small file that maps its bytes many times over", () => {
+  const whole = elfOf([0x0000000c], new Uint8Array(4096));
+  const view = new DataView(whole.buffer);
+  const headers = 52 + 32 * 40;
+  view.setUint16(44, 40, true);
+  for (let at = 84; at < headers; at += 32) {
+    const [offset, bytes] = [0, whole.length];
+    [1, offset, 0x30000000, 0, bytes, bytes, 6].forEach((word, i) =>
+      view.setUint32(at + 4 * i, word, true)
+    );
+  }
+  assertThrows(() => loadElf(whole), ChainLearnError, "apart from each other");
+});
+
+Deno.test("readElfSymbols: refuses what grows far beyond the file: long names, tables over each other", () => {
+  const named = (length: number) =>
+    elfOf([0], new Uint8Array(4), [{
+      name: "a".repeat(length),
+      address: TEXT,
+    }]);
+  assertEquals(readElfSymbols(named(1024))[0].name.length, 1024);
+  assertThrows(() => readElfSymbols(named(1025)), ChainLearnError, "names of");
+  const whole = named(1);
+  const sectionsAt = new DataView(whole.buffer).getUint32(32, true);
+  // The symbol table is listed once more instead of the names; both take these from the file's first zero.
+  const file = whole.slice();
+  file.copyWithin(sectionsAt + 80, sectionsAt + 40, sectionsAt + 80);
+  const view = new DataView(file.buffer);
+  const size = file.length - file.length % 16;
+  for (const at of [sectionsAt + 40, sectionsAt + 80]) {
+    view.setUint32(at + 16, 0, true);
+    view.setUint32(at + 20, size, true);
+    view.setUint32(at + 24, 0, true);
+  }
+  assertThrows(
+    () => readElfSymbols(file),
+    ChainLearnError,
+    "apart from each other",
+  );
 });
