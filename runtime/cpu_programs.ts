@@ -5,23 +5,21 @@
  * operand it is exact is decided by a scan of the bytes that will run. The choice never changes a byte.
  */
 import {
-  compileWasm,
   type Dot,
   fitsSevenBits,
   type Kernel,
   type Model,
   type Node,
   verifyKernel,
-  type WasmKernel,
+  type WasmTarget,
 } from "../compiler/mod.ts";
 import { isRelaxedFaster, isTwiceRelaxedFaster } from "./cpu_probe.ts";
+import { codeKey, type CompiledKernel, compiledKernel } from "./wasm_cache.ts";
 
-/** A compiled kernel. */
-export interface Program {
+/** A compiled kernel; equal ones are one program. */
+export interface Program extends CompiledKernel {
   /** Its place in the list of programs. */
   readonly number: number;
-  readonly kernel: WasmKernel;
-  readonly module: WebAssembly.Module;
 }
 
 /** What a node runs. */
@@ -50,6 +48,7 @@ export async function compilePrograms(
     : "plain";
   const work = model.kernels.map((k) => verifyKernel(k).work.total);
   const sevenBits = new Map<number, boolean>();
+  const keys = new Map<string, string>();
   const compiled = new Map<string, Promise<Program>>();
   let number = 0;
   const assignments = model.nodes.map(async (node) => {
@@ -57,13 +56,17 @@ export async function compilePrograms(
     const constants = node.operands.flatMap((ref, i) =>
       ref.kind === "weight" ? [i] : []
     );
-    const dot: Dot = relaxed && hasSevenBits(model, node, sevenBits)
+    const dot: Dot = !mayRelax(kernel)
+      ? "plain"
+      : relaxed && hasSevenBits(model, node, sevenBits)
       ? "relaxed_constant"
       : otherwise;
-    const key = `${node.kernel} ${constants} ${dot}`;
+    const short = `${node.kernel} ${constants} ${dot}`;
+    const target = { shared, constants, schedule: { dot } };
+    const key = keys.get(short) ?? codeKey(kernel, target);
+    keys.set(short, key);
     if (!compiled.has(key)) {
-      const target = { shared, constants, schedule: { dot } };
-      compiled.set(key, compile(kernel, target, number++));
+      compiled.set(key, compile(kernel, target, key, number++));
     }
     const program = await compiled.get(key)!;
     return { program, work: work[node.kernel] };
@@ -73,15 +76,11 @@ export async function compilePrograms(
 
 async function compile(
   kernel: Kernel,
-  target: Parameters<typeof compileWasm>[1],
+  target: WasmTarget,
+  key: string,
   number: number,
 ): Promise<Program> {
-  const compiled = compileWasm(kernel, target);
-  return {
-    number,
-    kernel: compiled,
-    module: await WebAssembly.compile(compiled.module),
-  };
+  return { number, ...await compiledKernel(kernel, target, key) };
 }
 
 /** Whether a kernel could have products of i8 at all. */
