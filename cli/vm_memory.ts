@@ -3,15 +3,17 @@ import { setFrameLimit, type VmState } from "../fpvm/mod.ts";
 import { SpillStore } from "./spill_store.ts";
 
 const MOST_FRAMES = 2 ** 25;
+/** What a run without translated code has at hand: with less, the same parts go out and in again and again. */
+const LEAST_SHARE = 2 ** 22;
 
 /**
  * Bounds what a state's machine holds, in bytes: an eighth each for pages that translated code has at hand, for
  * contents and for pages that were written. The engine collects garbage late: arrays that are dropped, and those that
- * hashing takes, come to as much again and more. With quarters 256 MiB became 370.
+ * hashing takes, come to as much again and more. With quarters 256 MiB became 370. Less than 32 MiB are taken for 32.
  */
 export function boundMemory({ memory }: VmState, bytes: number): SpillStore {
   const store = new SpillStore(memory.store);
-  const share = bytes / 8;
+  const share = Math.max(bytes / 8, LEAST_SHARE);
   setFrameLimit(Math.min(share, MOST_FRAMES));
   memory.bound({ store, contentLimit: share, pageLimit: share });
   return store;

@@ -237,7 +237,7 @@ Deno.test("vm: run, trace, step and debug tell what a program does", async (t) =
       "run --memory: the same state where the machine may hold less",
       async () => {
         const hashes = await Promise.all(
-          [[], ["--memory", "16M"], ["--memory", "8M", "--interpreted"]].map(
+          [[], ["--memory", "16M"], ["--memory", "64M", "--interpreted"]].map(
             async (how) =>
               JSON.parse((await run("run", "fill.elf", "--json", ...how)).out)
                 .stateHash,
