@@ -3,10 +3,13 @@ import type { Hex } from "viem";
 import type { Side } from "../../contracts/mod.ts";
 import {
   answerRequest,
+  type Contestant,
+  type Draw,
   drawsFrom,
   Execution,
   type FaultWish,
   findFault,
+  type Liar,
   type LocalChain,
   type LocalParty,
   type Manners,
@@ -15,6 +18,7 @@ import {
   type PlayedDispute,
   registerLocally,
   requestLocally,
+  type RequestTerms,
   startLocalChain,
 } from "../../dispute/mod.ts";
 import { ChainLearnError } from "../../fpvm/mod.ts";
@@ -47,24 +51,41 @@ export async function playFaults(
 /** As {@linkcode playFaults}, on a chain without registrations. */
 export async function playFaultsOn(
   chain: LocalChain,
-  options: ArenaOptions,
+  { commitment, cases, seed }: ArenaOptions,
   places: readonly Place[],
 ): Promise<PlayedDispute[]> {
-  const { commitment, cases, seed } = options;
   const executor = await createCpuExecutor(commitment.model);
   try {
-    const honest = await chain.party("honest");
-    const liar = await chain.party("liar");
+    const arena = await openArena(chain);
+    const { market } = arena.honest;
     const truths: Execution[] = [];
     for (const inputs of cases) {
-      const terms = { inputs, iterations: 1, finish: true };
-      truths.push(await Execution.run(commitment, terms, executor));
+      truths.push(await Execution.run(commitment, onceOver(inputs), executor));
     }
-    const { registrationId } = await registerLocally(honest.market, commitment);
-    const arena = { chain, honest, liar, executor, truths, registrationId };
+    const { registrationId } = await registerLocally(market, commitment);
     const played: PlayedDispute[] = [];
-    for (const [game, place] of places.entries()) {
-      played.push(await playFault(arena, place, game, seed));
+    for (const [game, { manners, ...where }] of places.entries()) {
+      // Not every leaf matters for every input.
+      const first = (seed + game) % truths.length;
+      const tried = [...truths.slice(first), ...truths.slice(0, first)];
+      const wish: FaultWish = { kind: "consistent", ...where };
+      const found = await findLie(
+        tried,
+        executor,
+        wish,
+        drawsFrom(seed + game),
+      );
+      played.push(
+        await playLie(arena, {
+          name: `node ${found.fault.step}, leaf ${found.fault.leaf}`,
+          registrationId,
+          game,
+          truth: new Party(found.truth),
+          lie: found.party,
+          liar: game % 2 === 0 ? "submitter" : "challenger",
+          manners,
+        }),
+      );
     }
     return played;
   } finally {
@@ -72,65 +93,93 @@ export async function playFaultsOn(
   }
 }
 
-interface Arena {
+/** A chain with an account for each side. */
+export interface Arena {
   readonly chain: LocalChain;
   readonly honest: LocalParty;
   readonly liar: LocalParty;
-  readonly executor: Executor;
-  readonly truths: readonly Execution[];
-  readonly registrationId: Hex;
 }
 
-async function playFault(
-  arena: Arena,
-  place: Place,
-  game: number,
-  seed: number,
+/** Makes the accounts. */
+export async function openArena(chain: LocalChain): Promise<Arena> {
+  const honest = await chain.party("honest");
+  return { chain, honest, liar: await chain.party("liar") };
+}
+
+/** What two parties are to dispute. */
+export interface Quarrel {
+  /** What it is about, for the error. */
+  readonly name: string;
+  readonly registrationId: Hex;
+  /** Number of the request under the registration. */
+  readonly game: number;
+  readonly truth: Contestant["party"];
+  readonly lie: Contestant["party"];
+  readonly liar: Side;
+  /** How the liar stops; by default he plays to the end. */
+  readonly manners?: Manners;
+}
+
+/** Requests, answers and disputes on the chain; throws where the liar wins. */
+export async function playLie(
+  { chain, honest, liar }: Arena,
+  quarrel: Quarrel,
 ): Promise<PlayedDispute> {
-  const { chain, honest, liar, registrationId } = arena;
-  const { truth, lie } = await findLie(arena, place, seed + game);
-  const side: Side = game % 2 === 0 ? "submitter" : "challenger";
-  const { manners } = place;
-  const lying = { account: liar, party: lie.party, manners };
-  const right = { account: honest, party: new Party(truth) };
-  const sides = side === "challenger"
+  const { truth, lie, manners } = quarrel;
+  const lying = { account: liar, party: lie, manners };
+  const right = { account: honest, party: truth };
+  const sides = quarrel.liar === "challenger"
     ? { challenger: lying, submitter: right }
     : { challenger: right, submitter: lying };
   const { requestId } = await requestLocally(
     honest.market,
-    registrationId,
-    truth.terms,
-    { nonce: BigInt(game), fee: 1n },
+    quarrel.registrationId,
+    truth.execution.terms,
+    { nonce: BigInt(quarrel.game), fee: 1n },
   );
   await answerRequest(requestId, sides.submitter);
-  const played = await playDispute(chain, requestId, sides, side);
-  if (played.winner === side) {
+  const played = await playDispute(chain, requestId, sides, quarrel.liar);
+  if (played.winner === quarrel.liar) {
     throw new ChainLearnError(
-      `Cannot trust the dispute about node ${lie.fault.step}, leaf ${lie.fault.leaf}: expected the honest side to win, found the lying ${side}`,
+      `Cannot trust the dispute about ${quarrel.name}: expected the honest side to win, found the lying ${quarrel.liar}`,
       { exitCode: 1 },
     );
   }
   return played;
 }
 
-/** A fault at the place that changes the answer to some input; not every leaf matters for every input. */
-async function findLie(
-  { truths, executor }: Arena,
-  place: Place,
-  seed: number,
-) {
-  const { manners: _, ...where } = place;
-  const wish: FaultWish = { kind: "consistent", ...where };
-  const draw = drawsFrom(seed);
+/** A fault that changes the answer, in the first of the executions that has one. */
+export async function findLie(
+  truths: Iterable<Execution> | AsyncIterable<Execution>,
+  executor: Executor,
+  wish: FaultWish,
+  draw: Draw,
+): Promise<Liar & { readonly truth: Execution }> {
   let refusal: unknown;
-  for (let i = 0; i < truths.length; i++) {
-    const truth = truths[(seed + i) % truths.length];
+  for await (const truth of truths) {
     try {
-      return { truth, lie: await findFault(truth, executor, wish, draw) };
+      return { truth, ...await findFault(truth, executor, wish, draw) };
     } catch (error) {
       if (!(error instanceof ChainLearnError)) throw error;
       refusal = error;
     }
   }
   throw refusal;
+}
+
+/** The terms of one run over the inputs. */
+export const onceOver = (inputs: readonly Uint8Array[]): RequestTerms => ({
+  inputs,
+  iterations: 1,
+  finish: true,
+});
+
+/** One run over the inputs on the CPU, which keeps no thread after it. */
+export async function executeOnce(
+  commitment: Commitment,
+  inputs: readonly Uint8Array[],
+): Promise<Execution> {
+  const executor = await createCpuExecutor(commitment.model);
+  return await Execution.run(commitment, onceOver(inputs), executor)
+    .finally(() => executor.close());
 }

@@ -15,9 +15,8 @@ import {
   gasOfStep,
   startAnvil,
 } from "../../contracts/mod.ts";
-import { Execution, LeafTrace, type PlayedDispute } from "../../dispute/mod.ts";
-import { createCpuExecutor } from "../../runtime/mod.ts";
-import { playFaults } from "./arena.ts";
+import { LeafTrace, type PlayedDispute } from "../../dispute/mod.ts";
+import { executeOnce, playFaults } from "./arena.ts";
 import { measureOnchain } from "./gas_onchain.ts";
 import { witnessesOf } from "./gas_steps.ts";
 import { measureWorst } from "./gas_worst.ts";
@@ -33,10 +32,7 @@ async function measureSteps(
   inputs: Uint8Array[],
 ): Promise<Measures> {
   const node = busiestNode(commitment);
-  const executor = await createCpuExecutor(commitment.model, { threads: 1 });
-  const terms = { inputs, iterations: 1, finish: true };
-  const execution = await Execution.run(commitment, terms, executor)
-    .finally(() => executor.close());
+  const execution = await executeOnce(commitment, inputs);
   const middle = leavesOf(commitment, node) >> 1;
   const witnesses = witnessesOf(
     new LeafTrace(execution, node, middle).stateAt(0),

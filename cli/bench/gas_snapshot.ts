@@ -9,14 +9,12 @@ import { foundry } from "viem/chains";
 import type { Commitment } from "../../compiler/mod.ts";
 import { gasOfStep, localLimits } from "../../contracts/mod.ts";
 import {
-  Execution,
   LeafTrace,
   type LocalChain,
   type PlayedDispute,
   startLocalChain,
 } from "../../dispute/mod.ts";
-import { createCpuExecutor } from "../../runtime/mod.ts";
-import { type Place, playFaultsOn } from "./arena.ts";
+import { executeOnce, type Place, playFaultsOn } from "./arena.ts";
 import { gasByFunction } from "./gas_by_function.ts";
 import { stepKinds, witnessesOf } from "./gas_steps.ts";
 import { largest } from "./group.ts";
@@ -84,10 +82,7 @@ async function gasOfSteps(
   inputs: Uint8Array[],
 ): Promise<Record<string, number>> {
   const node = busiestNode(commitment);
-  const executor = await createCpuExecutor(commitment.model);
-  const terms = { inputs, iterations: 1, finish: true };
-  const execution = await Execution.run(commitment, terms, executor)
-    .finally(() => executor.close());
+  const execution = await executeOnce(commitment, inputs);
   const middle = leavesOf(commitment, node) >> 1;
   const trace = new LeafTrace(execution, node, middle);
   const witnesses = witnessesOf(trace.stateAt(0));

@@ -12,14 +12,11 @@ import {
   llamaModel,
 } from "../../compiler/mod.ts";
 import {
-  answerRequest,
   LeafTrace,
   type LocalChain,
   Party,
-  playDispute,
   type PlayedDispute,
   registerLocally,
-  requestLocally,
   startLocalChain,
 } from "../../dispute/mod.ts";
 import { gasOfStep } from "../../contracts/mod.ts";
@@ -29,6 +26,7 @@ import {
   generatedWeights,
 } from "../../models/llama_shape/mod.ts";
 import { formatCount, formatSeconds, formatTable } from "../terminal.ts";
+import { openArena, playLie } from "./arena.ts";
 import { stepKinds, witnessesOf } from "./gas_steps.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import {
@@ -82,32 +80,26 @@ async function playKinds(
   { seed, say }: BenchContext,
 ): Promise<Played[]> {
   await using chain = await startLocalChain();
-  const honest = await chain.party("honest");
-  const liar = await chain.party("liar");
-  const { registrationId } = await registerLocally(honest.market, commitment);
+  const arena = await openArena(chain);
+  const { market } = arena.honest;
+  const { registrationId } = await registerLocally(market, commitment);
   const inputs = [promptBytes(commitment, seed)];
   const terms = { inputs, iterations: ITERATIONS, finish: true };
   const played: Played[] = [];
   for (const [game, node] of nodesByKind(commitment).entries()) {
     const lie = lieAbout(commitment, terms, node, seed + game);
-    const side = game % 2 === 0 ? "challenger" : "submitter";
     const forgery = { kind: "consistent", step: lie.vmStep } as const;
-    const right = { account: honest, party: new Party(lie.truth) };
-    const lying = { account: liar, party: new Party(lie.lie, forgery) };
-    const sides = side === "challenger"
-      ? { challenger: lying, submitter: right }
-      : { challenger: right, submitter: lying };
-    const { requestId } = await requestLocally(
-      honest.market,
+    const dispute = await playLie(arena, {
+      name: `"${lie.node}"`,
       registrationId,
-      terms,
-      { nonce: BigInt(game), fee: 1n },
-    );
-    await answerRequest(requestId, sides.submitter);
-    const dispute = await playDispute(chain, requestId, sides, side);
-    if (dispute.winner === side || dispute.ending !== "step") {
+      game,
+      truth: new Party(lie.truth),
+      lie: new Party(lie.lie, forgery),
+      liar: game % 2 === 0 ? "challenger" : "submitter",
+    });
+    if (dispute.ending !== "step") {
       throw new ChainLearnError(
-        `Cannot trust the dispute about "${lie.node}": expected the honest side to win by a step, found the ${dispute.winner} by ${dispute.ending}`,
+        `Cannot trust the dispute about "${lie.node}": expected it to end by a step, found by ${dispute.ending}`,
         { exitCode: 1 },
       );
     }

@@ -4,9 +4,10 @@ import { ChainLearnError } from "../../fpvm/mod.ts";
 import { readText, writeFile } from "../files.ts";
 import { formatCount } from "../terminal.ts";
 import type { Measures } from "./group.ts";
+import { CHAIN_NODES } from "./phase_growth.ts";
+import { ALL_PHASES } from "./phase_lies.ts";
 import { type Panel, plotSvg } from "./phase_plot.ts";
 import { shippedModels } from "./shipped_models.ts";
-import { ALL_PHASES, CHAIN_NODES } from "./vm_phases.ts";
 
 const BEGIN = "<!-- measured: written by chainlearn bench vm --write -->";
 const END = "<!-- end of measured -->";

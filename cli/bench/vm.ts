@@ -6,27 +6,24 @@
  * time on two CPU threads.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import {
-  type Commitment,
-  commitModel,
-  verifyKernel,
-} from "../../compiler/mod.ts";
-import { Execution, LeafTrace } from "../../dispute/mod.ts";
+import { commitModel, verifyKernel } from "../../compiler/mod.ts";
+import { LeafTrace } from "../../dispute/mod.ts";
 import {
   ChainLearnError,
-  cloneState,
   LEAF_BYTES,
   run,
   runTranslated,
   tensorRoot,
 } from "../../fpvm/mod.ts";
-import { createCpuExecutor } from "../../runtime/mod.ts";
+import { executeOnce } from "./arena.ts";
 import {
   type BenchContext,
   fastest,
   largest,
   type Measures,
-  median,
+  nativeSeconds,
+  type Runner,
+  timeProgram,
 } from "./group.ts";
 import {
   fixedModel,
@@ -36,14 +33,7 @@ import {
 } from "./shipped_models.ts";
 import { leavesOf } from "./small.ts";
 import { measurePhases } from "./vm_phases.ts";
-import { measureSpeed, type Runner } from "./vm_speed.ts";
-
-async function execute(commitment: Commitment, inputs: Uint8Array[]) {
-  const executor = await createCpuExecutor(commitment.model, { threads: 1 });
-  const terms = { inputs, iterations: 1, finish: true };
-  return await Execution.run(commitment, terms, executor)
-    .finally(() => executor.close());
-}
+import { measureSpeed } from "./vm_speed.ts";
 
 /** A leaf of 32 int8 from the middle of the first layer with such shapes: its trace, and its multiply-accumulates. */
 async function layerLeaf(
@@ -66,7 +56,7 @@ async function layerLeaf(
   }
   const commitment = commitModel(model);
   const [inputs] = await shippedInputs(models, commitment, 1);
-  const execution = await execute(commitment, inputs);
+  const execution = await executeOnce(commitment, inputs);
   const trace = new LeafTrace(execution, node, leavesOf(commitment, node) >> 1);
   const [, ...taps] = shapesOf(node)[1];
   return { trace, macs: LEAF_BYTES * taps.reduce((a, b) => a * b) };
@@ -115,31 +105,6 @@ function measureKeccak(): Measures {
   };
 }
 
-/** Seconds of one node on two CPU threads, the median of many runs of the model. */
-async function nativeSeconds(
-  { model }: Commitment,
-  inputs: Uint8Array[],
-  node: number,
-): Promise<number> {
-  const executor = await createCpuExecutor(model, { threads: 2 });
-  const times: number[] = [];
-  try {
-    for (let i = 0; i < 200; i++) {
-      let last = performance.now();
-      await executor.run(inputs, {
-        onNode(_, index) {
-          const now = performance.now();
-          if (index === node) times.push((now - last) / 1000);
-          last = now;
-        },
-      });
-    }
-  } finally {
-    executor.close();
-  }
-  return median(times);
-}
-
 async function measureAlpha(
   { models, say }: BenchContext,
 ): Promise<number> {
@@ -150,19 +115,15 @@ async function measureAlpha(
   );
   const node = work.indexOf(largest(work));
   const [inputs] = await shippedInputs(models, commitment, 1);
-  const execution = await execute(commitment, inputs);
-  const native = await nativeSeconds(commitment, inputs, node);
+  const execution = await executeOnce(commitment, inputs);
+  const native = await nativeSeconds(model, inputs, node);
   const leaves = leavesOf(commitment, node);
   const states = Array.from(
     { length: leaves },
     (_, leaf) => new LeafTrace(execution, node, leaf).stateAt(0),
   );
-  const secondsBy = (runner: Runner) => {
-    const fresh = states.map(cloneState);
-    const started = performance.now();
-    for (const state of fresh) runner(state, 2 ** 40);
-    return (performance.now() - started) / 1000;
-  };
+  const secondsBy = (runner: Runner) =>
+    states.reduce((sum, s) => sum + timeProgram(s, runner).seconds, 0);
   const interpreted = secondsBy(run);
   secondsBy(runTranslated);
   const translated = secondsBy(runTranslated);

@@ -18,21 +18,21 @@ import {
 } from "../../compiler/mod.ts";
 import {
   ChainLearnError,
-  cloneState,
   composeInitialState,
   MemoryContentStore,
   run,
   runTranslated,
-  STATUS,
   treeHeight,
   type VmState,
 } from "../../fpvm/mod.ts";
 import { probeBytes } from "../../runtime/mod.ts";
 import { compileMix, MIX_PARTS } from "./c_mix.ts";
-import type { BenchContext, Measures } from "./group.ts";
-
-/** Something that runs a state for at most so many steps and says how many it took. */
-export type Runner = (state: VmState, steps: number) => number;
+import {
+  type BenchContext,
+  type Measures,
+  type Runner,
+  timeProgram,
+} from "./group.ts";
 
 /** Millions of steps of a C program: long enough for the engine's optimizing compiler to be done. */
 const MIX_ROUNDS = 40;
@@ -55,18 +55,9 @@ export function speedOf(
   const all = performance.now();
   const elapsedSeconds = () => (performance.now() - all) / 1000;
   for (let runs = 0; runs < LEAST_RUNS || elapsedSeconds() < 1.2 * seconds;) {
-    const state = cloneState(start);
-    const started = performance.now();
-    const steps = runner(state, 2 ** 40);
-    const elapsed = (performance.now() - started) / 1000;
-    if (state.status !== STATUS.exited || state.exitCode !== 0) {
-      throw new ChainLearnError(
-        `Cannot measure the machine: expected exit code 0, found status ${state.status}, exit code ${state.exitCode}`,
-        { exitCode: 1 },
-      );
-    }
+    const run = timeProgram(start, runner);
     if (elapsedSeconds() < 0.2 * seconds) continue;
-    best = Math.max(best, steps / elapsed);
+    best = Math.max(best, run.steps / run.seconds);
     runs++;
   }
   return Math.round(best);
