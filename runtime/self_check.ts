@@ -15,7 +15,6 @@ import {
 import { ChainLearnError, LEAF_BYTES } from "../fpvm/mod.ts";
 import { type Executor, isStopped, resetSlots } from "./executor.ts";
 import { nodeInVm } from "./vm.ts";
-import { weightsTable } from "./weights_table.ts";
 
 /** Operations up to which every leaf is compared: 2 GMAC, two operations each; floats take 30 times the steps. */
 const WHOLE_MODEL_WORK = { fixed: 4e9, float: 1.3e8 };
@@ -90,7 +89,6 @@ export async function selfCheck(
   const whole = nodes.every((node) => node.whole) ||
     iterations * graph.nodes.reduce((n, { kernel }) => n + work[kernel], 0) <=
       WHOLE_MODEL_WORK[model.mode];
-  const table = weightsTable(model);
   // A node may write a slot that it reads: the machine gets what the slots held before it.
   const before = model.slots.map((slot) =>
     new Uint8Array(byteLength(slot.type))
@@ -103,7 +101,7 @@ export async function selfCheck(
       if (isStopped(model, before)) return;
       const { result } = nodes[index];
       const iteration = Math.floor(step / nodes.length);
-      const vm = nodeInVm(commitment, index, iteration, before, table);
+      const vm = nodeInVm(commitment, index, iteration, before);
       const compared = whole
         ? Array.from({ length: vm.leaves }, (_, i) => i)
         : sampledLeaves(

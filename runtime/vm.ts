@@ -15,7 +15,7 @@ import {
   STATUS,
 } from "../fpvm/mod.ts";
 import { type Executor, executorOf } from "./executor.ts";
-import { weightsTable } from "./weights_table.ts";
+import { tableOfRoots } from "./weights_table.ts";
 
 /** What the machine did for one leaf. */
 export interface LeafRun {
@@ -39,7 +39,6 @@ export function nodeInVm(
   index: number,
   iteration: number,
   slots: readonly Uint8Array[],
-  table: () => Uint8Array = weightsTable(commitment.model),
 ): NodeInVm {
   const { model, descriptors, programs, nodePrograms } = commitment;
   const node = model.nodes[index];
@@ -52,7 +51,7 @@ export function nodeInVm(
       }
       if (kind === "slot") return store.put(slots[index].slice(), height);
       model.constants.forEach((constant) => store.put(constant.bytes));
-      return store.put(table(), height);
+      return store.put(tableOfRoots(commitment.weightRoots), height);
     },
   );
   const leaves = Math.ceil(
@@ -91,12 +90,11 @@ export function createVmExecutor(commitment: Commitment): Executor {
   const slots = model.slots.map((slot) =>
     new Uint8Array(byteLength(slot.type))
   );
-  const table = weightsTable(model);
   return executorOf(model, {
     name: "vm",
     slots,
     runNode(index, iteration) {
-      const node = nodeInVm(commitment, index, iteration, slots, table);
+      const node = nodeInVm(commitment, index, iteration, slots);
       const result = slots[model.nodes[index].result];
       for (let leaf = 0; leaf < node.leaves; leaf++) {
         const at = LEAF_BYTES * leaf;
