@@ -24,7 +24,7 @@ export interface Artifact {
 export const MAX_CODE_BYTES = 24_576;
 
 /** Compiler settings; `foundry.toml` states the same ones. */
-export const SOLC_SETTINGS = {
+const SOLC_SETTINGS = {
   optimizer: { enabled: true, runs: 1_000_000 },
   evmVersion: "prague",
   viaIR: true,

@@ -222,7 +222,7 @@ export function roundTree(
 }
 
 /** Hash of a position of the phases graph and instruction. */
-export function intervalHash(
+function intervalHash(
   phase: "graph" | "instruction",
   terms: Terms,
   interval: Interval,
@@ -237,7 +237,7 @@ export function intervalHash(
 }
 
 /** Hash of a position of the phases tensor and leaf; a round's nodes are under the denied one already. */
-export function branchHash(terms: Terms, branch: Branch): Hex {
+function branchHash(terms: Terms, branch: Branch): Hex {
   const { previous, level, index, node } = branch;
   return keccak256(concat([
     previous,
@@ -249,7 +249,7 @@ export function branchHash(terms: Terms, branch: Branch): Hex {
 }
 
 /** Hash of the position between the opening and the first move. */
-export function revealHash(terms: Terms, commitment: Hex): Hex {
+function revealHash(terms: Terms, commitment: Hex): Hex {
   const { registrationId, start, claim, steps, finish } = terms;
   const fields = concat([
     registrationId,
