@@ -3,8 +3,9 @@
  *
  * A pattern is the instruction word, bit 31 first: digits are fixed bits (opcode, function and the
  * fields that must be zero), letters are operands, `c` is a field that is ignored. Mask, match,
- * decoder, encoder and disassembler are derived from it. A word that no row matches, or whose
- * constraint fails, traps; that is why break, cache, rdhwr, movf and all of the FPU are absent.
+ * decoder, encoder and disassembler are derived from it, and tools/make_decoder.ts writes the decoder on chain
+ * from it. A word that no row matches, or whose constraint fails, traps; that is why break, cache, rdhwr, movf
+ * and all of the FPU are absent.
  */
 
 import { ChainLearnError } from "./errors.ts";

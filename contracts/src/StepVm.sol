@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Alu} from "./Alu.sol";
 import {ALIGNMENT, ENCODING, FETCH_ALIGNMENT, FETCH_RANGE, NONE, OPERANDS, PROTECTION} from "./Causes.sol";
 import {Control} from "./Control.sol";
+import * as op from "./Encodings.sol";
 import {MemoryTree, MemoryTrees} from "./MemoryTree.sol";
 import {IStepVm} from "./Types.sol";
 import {EXITED, readState, RUNNING, STATE_BYTES, TRAPPED, U32, VmState} from "./VmState.sol";
@@ -72,96 +73,98 @@ contract StepVm is IStepVm {
         end = tree.cursor;
     }
 
+    /// Executes `word`; what it means is chosen by the kind of the instruction that the table of encodings finds in it.
     function dispatch(VmState state, MemoryTree memory tree, uint256 word) private pure returns (uint256 cause) {
-        uint256 opcode = word >> 26;
-        if (opcode >= 32) return memoryAccess(state, tree, word);
-        if (opcode == 0) {
-            uint256 fn = word & 63;
-            if (fn == 12) return systemCall(state, tree);
-            if (fn == 8 || fn == 9) return Control.jumpRegister(state, word);
-            if (fn >= 48) return fn < 56 ? Control.trapIf(state, word) : ENCODING;
-            if (fn >= 32) cause = Alu.threeRegisters(state, word);
-            else if (fn < 8) cause = Alu.shift(state, word);
-            else if (fn >= 16) cause = Alu.hiLo(state, word);
-            else if (fn == 15) cause = word & 0x03fff800 == 0 ? NONE : ENCODING;
-            else cause = Alu.threeRegisters(state, word);
-        } else if (opcode & 0x38 == 8) {
-            cause = Alu.immediate(state, word);
-        } else if (opcode == 28) {
-            cause = Alu.special2(state, word);
-        } else if (opcode & 0x2c == 4) {
-            return Control.branch(state, word);
-        } else if (opcode == 1) {
-            return Control.regimm(state, word);
-        } else if (opcode < 4) {
-            return Control.jump(state, word);
-        } else if (opcode == 31) {
-            cause = Alu.special3(state, word);
-        } else {
-            return ENCODING;
-        }
+        uint256 instruction = op.decode(word);
+        uint256 kind = op.kindOf(instruction);
+        if (kind == op.KIND_ALU) Alu.compute(state, word, instruction);
+        else if (kind == op.KIND_LOAD) cause = load(state, tree, word, instruction);
+        else if (kind == op.KIND_STORE) cause = store(state, tree, word, instruction);
+        else if (kind == op.KIND_BRANCH || kind == op.KIND_LIKELY) return Control.branch(state, word, instruction);
+        else if (kind == op.KIND_JUMP) return Control.jump(state, word, instruction);
+        else if (kind == op.KIND_MULTIPLY) Alu.multiply(state, word, instruction);
+        else if (kind == op.KIND_CHECKED) cause = Alu.checkedSum(state, word, instruction);
+        else if (kind == op.KIND_TRAP) cause = Control.trapIf(state, word, instruction);
+        else if (kind == op.KIND_SYSCALL) return systemCall(state, tree);
+        else if (kind != op.KIND_NOP) return ENCODING;
         if (cause == NONE) state.advance();
     }
 
-    /// Loads and stores (opcodes 32 .. 46), ll 48, sc 56, and pref 51, which does nothing.
-    function memoryAccess(VmState state, MemoryTree memory tree, uint256 word) private pure returns (uint256 cause) {
-        uint256 opcode = word >> 26;
-        if (opcode != 51) {
-            // Bit n is set where opcode 32 + n loads or stores.
-            if (0x01014f7f >> (opcode - 32) & 1 == 0) return ENCODING;
-            uint256 addr;
-            unchecked {
-                addr = state.register(word >> 21) + Alu.signExtend16(word) & U32;
-            }
-            uint256 low = opcode & 7;
-            // Halves are aligned to 2, words to 4; bytes and the unaligned forms (low 2 and 6) to nothing.
-            if (low == 1 || low == 5) {
-                if (addr & 1 != 0) return ALIGNMENT;
-            } else if (low == 3 || opcode >= 48) {
-                if (addr & 3 != 0) return ALIGNMENT;
-            }
-            uint256 rt = state.register(word >> 16);
-            if (opcode & 8 == 0) {
-                uint256 found = wordAt(tree.readLeaf(addr >> 5), addr);
-                state.setRegister(word >> 16, loaded(opcode, addr, found, rt));
-            } else {
-                // INVARIANT VM-8: what is below 16 MiB never changes.
-                if (addr < CODE_END) return PROTECTION;
-                bytes32 leaf = tree.readLeaf(addr >> 5);
-                uint256 value = stored(opcode, addr, wordAt(leaf, addr), rt);
-                state.setMemoryRoot(tree.replace(withWordAt(leaf, addr, value)));
-                if (opcode == 56) state.setRegister(word >> 16, 1);
-            }
-        }
-        state.advance();
+    function load(VmState state, MemoryTree memory tree, uint256 word, uint256 instruction)
+        private
+        pure
+        returns (uint256 cause)
+    {
+        uint256 addr = addressOf(state, word);
+        if (addr & alignMask(instruction) != 0) return ALIGNMENT;
+        uint256 found = wordAt(tree.readLeaf(addr >> 5), addr);
+        state.setRegister(word >> 16, loaded(instruction, addr, found, state.register(word >> 16)));
         return NONE;
     }
 
-    /// What a load puts into the register that held `rt`, when memory has `found` in the word around `addr`.
-    function loaded(uint256 opcode, uint256 addr, uint256 found, uint256 rt) private pure returns (uint256 value) {
-        uint256 bits = (addr & 3) << 3;
-        if (opcode == 35 || opcode == 48) return found;
-        if (opcode == 36) return found >> bits & 0xff;
-        if (opcode == 32) return Alu.signExtend8(found >> bits);
-        if (opcode == 37) return found >> bits & 0xffff;
-        if (opcode == 33) return Alu.signExtend16(found >> bits);
-        // lwr 38 fills the register from below, lwl 34 from above.
-        if (opcode == 38) return found >> bits | rt & ~(U32 >> bits);
+    function store(VmState state, MemoryTree memory tree, uint256 word, uint256 instruction)
+        private
+        pure
+        returns (uint256 cause)
+    {
+        uint256 addr = addressOf(state, word);
+        if (addr & alignMask(instruction) != 0) return ALIGNMENT;
+        // INVARIANT VM-8: what is below 16 MiB never changes.
+        if (addr < CODE_END) return PROTECTION;
+        bytes32 leaf = tree.readLeaf(addr >> 5);
+        uint256 value = stored(instruction, addr, wordAt(leaf, addr), state.register(word >> 16));
+        state.setMemoryRoot(tree.replace(withWordAt(leaf, addr, value)));
+        if (instruction == op.SC) state.setRegister(word >> 16, 1);
+        return NONE;
+    }
+
+    /// The address that a load or store names.
+    function addressOf(VmState state, uint256 word) private pure returns (uint256 addr) {
         unchecked {
-            return found << (24 - bits) | rt & (1 << (24 - bits)) - 1;
+            return state.register(word >> 21) + Alu.signExtend16(word) & U32;
+        }
+    }
+
+    /// Bits of the address that must be zero: none for bytes and for the unaligned forms.
+    function alignMask(uint256 instruction) private pure returns (uint256 mask) {
+        if (instruction == op.LW || instruction == op.SW) return 3;
+        if (instruction == op.LL || instruction == op.SC) return 3;
+        return instruction == op.LH || instruction == op.LHU || instruction == op.SH ? 1 : 0;
+    }
+
+    /// What a load puts into the register that held `rt`, when memory has `found` in the word around `addr`.
+    function loaded(uint256 instruction, uint256 addr, uint256 found, uint256 rt)
+        private
+        pure
+        returns (uint256 value)
+    {
+        uint256 bits = (addr & 3) << 3;
+        if (instruction == op.LW || instruction == op.LL) return found;
+        if (instruction == op.LBU) return found >> bits & 0xff;
+        if (instruction == op.LB) return Alu.signExtend8(found >> bits);
+        if (instruction == op.LHU) return found >> bits & 0xffff;
+        if (instruction == op.LH) return Alu.signExtend16(found >> bits);
+        unchecked {
+            // lwr fills the register from below, lwl from above.
+            if (instruction == op.LWR) return found >> bits | rt & ~(U32 >> bits);
+            if (instruction == op.LWL) return found << (24 - bits) | rt & (1 << (24 - bits)) - 1;
         }
     }
 
     /// What a store leaves in the word around `addr`, which held `found`.
-    function stored(uint256 opcode, uint256 addr, uint256 found, uint256 rt) private pure returns (uint256 value) {
+    function stored(uint256 instruction, uint256 addr, uint256 found, uint256 rt)
+        private
+        pure
+        returns (uint256 value)
+    {
         uint256 bits = (addr & 3) << 3;
-        if (opcode == 43 || opcode == 56) return rt;
-        if (opcode == 40) return found & ~(0xff << bits) | (rt & 0xff) << bits;
-        if (opcode == 41) return found & ~(0xffff << bits) | (rt & 0xffff) << bits;
+        if (instruction == op.SW || instruction == op.SC) return rt;
+        if (instruction == op.SB) return found & ~(0xff << bits) | (rt & 0xff) << bits;
+        if (instruction == op.SH) return found & ~(0xffff << bits) | (rt & 0xffff) << bits;
         unchecked {
-            // swr 46 stores the register's lower bytes, swl 42 its upper ones.
-            if (opcode == 46) return found & (1 << bits) - 1 | rt << bits;
-            return found & ~(U32 >> (24 - bits)) | rt >> (24 - bits);
+            // swr stores the register's lower bytes, swl its upper ones.
+            if (instruction == op.SWR) return found & (1 << bits) - 1 | rt << bits;
+            if (instruction == op.SWL) return found & ~(U32 >> (24 - bits)) | rt >> (24 - bits);
         }
     }
 
