@@ -1,7 +1,6 @@
 /** `chainlearn inspect`: what a model or a bundle holds; for a model, everything that stands in the way at once. */
 import type { Command } from "commander";
 import {
-  byteLength,
   type Commitment,
   graphOf,
   type InputKind,
@@ -9,6 +8,7 @@ import {
   phasesOf,
   printKernel,
   printTensorType,
+  resultLeaves,
   tensorHeight,
 } from "../compiler/mod.ts";
 import { ChainLearnError } from "../fpvm/mod.ts";
@@ -20,6 +20,7 @@ import { collect } from "./options.ts";
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatTable,
   paint,
   printJson,
@@ -106,7 +107,7 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     kernel: model.kernels[node.kernel]?.name ?? "the whole model",
     result: printTensorType(model.slots[node.result].type),
     slot: node.result,
-    leaves: Math.ceil(byteLength(model.slots[node.result].type) / 32),
+    leaves: resultLeaves(model, i),
     height: tensorHeight(model.slots[node.result].type),
     worstSteps: programs[nodePrograms[i]].worstSteps,
     maxSteps: descriptors[i].maxSteps,
@@ -138,9 +139,10 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     });
   }
   const phases = phasesOf(model);
-  const phaseText = phases === 1 ? "1 phase" : `${phases} phases`;
   console.log(
-    `${model.name}: ${model.mode} mode, ${phaseText}, ${nodes.length} nodes, ${programs.length} programs, ${
+    `${model.name}: ${model.mode} mode, ${formatCounted(phases, "phase")}, ${
+      formatCounted(nodes.length, "node")
+    }, ${formatCounted(programs.length, "program")}, ${
       formatBytes(weightBytes)
     } of constants`,
   );
@@ -165,7 +167,10 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       "output",
       o.name,
       printTensorType(model.slots[o.slot].type),
-      `scale ${o.scale}${o.labels ? `, ${o.labels.length} labels` : ""}`,
+      [
+        ...(model.mode === "float" ? [] : [`scale ${o.scale}`]),
+        ...(o.labels ? [formatCounted(o.labels.length, "label")] : []),
+      ].join(", "),
     ]),
   ]));
   console.log(formatTable(

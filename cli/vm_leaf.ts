@@ -1,9 +1,9 @@
 /**
  * The program of one leaf out of a bundle, as a dispute would run it, for the `vm` commands.
  */
-import { byteLength, type Commitment } from "../compiler/mod.ts";
+import { type Commitment, resultLeaves } from "../compiler/mod.ts";
 import { Execution, LeafTrace } from "../dispute/mod.ts";
-import { ChainLearnError, LEAF_BYTES } from "../fpvm/mod.ts";
+import { ChainLearnError } from "../fpvm/mod.ts";
 import { iterationsOf } from "../runtime/mod.ts";
 import { openBundle, withExecutor } from "./bundles.ts";
 import { readInputs } from "./inputs.ts";
@@ -24,9 +24,7 @@ function stepOf({ model }: Commitment, node: string, path: string): number {
 /** Programs that a node has: one for each leaf of its result, or a single one. */
 function leavesOf({ model, descriptors }: Commitment, step: number): number {
   if (descriptors[step].whole) return 1;
-  return Math.ceil(
-    byteLength(model.slots[model.nodes[step].result].type) / LEAF_BYTES,
-  );
+  return resultLeaves(model, step);
 }
 
 /** Composes the program of one leaf of a node, over the operands that a run of the model gives it. */

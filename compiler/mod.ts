@@ -197,6 +197,7 @@ export {
   commitModel,
   type CommittedProgram,
   metadataOf,
+  resultLeaves,
   tensorHeight,
 } from "./model/commit.ts";
 export {

@@ -4,7 +4,7 @@
  * A lie that the rest of the model forgets (under a maximum, say) leaves the final state as it is: there is nothing to
  * win by it and nothing to dispute. Such places are tried and passed over.
  */
-import { byteLength } from "../compiler/mod.ts";
+import { resultLeaves } from "../compiler/mod.ts";
 import { ChainLearnError, decode, run } from "../fpvm/mod.ts";
 import type { Executor } from "../runtime/mod.ts";
 import type { Execution } from "./execution.ts";
@@ -45,11 +45,13 @@ export async function findFault(
   prefer: (liar: Liar) => boolean = () => true,
 ): Promise<Liar> {
   const { commitment, terms, nodeSteps, steps } = honest;
+  const { model } = commitment;
   const truth = honest.stateRoot(steps).toHex();
   let found: Liar | undefined;
   for (let i = 0; i < TRIES; i++) {
     const step = wish.step ?? draw(nodeSteps);
-    const leaf = wish.leaf ?? draw(leavesOf(honest, step));
+    const leaf = wish.leaf ??
+      draw(resultLeaves(model, step % model.nodes.length));
     const vmStep = wish.vmStep === undefined
       ? drawMachineStep(honest, step, leaf, wish, draw)
       : wish.vmStep;
@@ -80,13 +82,6 @@ export function parseFaultWish(text: string): FaultWish {
     ...(keys.includes("leaf") ? { leaf } : {}),
     ...(keys.includes("step") ? { vmStep } : {}),
   };
-}
-
-/** 32-byte leaves of the result of the step from S_step. */
-function leavesOf({ commitment }: Execution, step: number): number {
-  const { nodes, slots } = commitment.model;
-  const { result } = nodes[step % nodes.length];
-  return Math.ceil(byteLength(slots[result].type) / 32);
 }
 
 /** The first step of the machine whose state a liar claims falsely: 1 .. length. */

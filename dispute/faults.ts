@@ -6,7 +6,7 @@
  */
 import { bytesToHex, type Hex } from "viem";
 import type { Commitment } from "../compiler/mod.ts";
-import { ChainLearnError, keccak256 } from "../fpvm/mod.ts";
+import { ChainLearnError, keccak256, LEAF_BYTES } from "../fpvm/mod.ts";
 import type { Executor } from "../runtime/mod.ts";
 import { Execution, type RequestTerms } from "./execution.ts";
 import type { ForgeryKind } from "./forgery.ts";
@@ -81,11 +81,11 @@ export function parseFault(text: string): Fault {
 
 /** Changes the leaf of a result as the fault says; throws where the tensor has no such leaf. */
 function bend(result: Uint8Array, { kind, leaf }: Fault): void {
-  const bytes = result.subarray(32 * leaf, 32 * leaf + 32);
+  const bytes = result.subarray(LEAF_BYTES * leaf, LEAF_BYTES * (leaf + 1));
   if (bytes.length === 0) {
     throw new ChainLearnError(
       `Cannot place a fault in leaf ${leaf}: expected a leaf below ${
-        Math.ceil(result.length / 32)
+        Math.ceil(result.length / LEAF_BYTES)
       }, found none`,
     );
   }

@@ -4,7 +4,7 @@
  * Slow, and the reason to believe the others: `convert` compares it with the CPU before it writes a bundle. Also the
  * place where one leaf of a node is run in the machine, from plain bytes.
  */
-import { byteLength, type Commitment } from "../compiler/mod.ts";
+import { byteLength, type Commitment, resultLeaves } from "../compiler/mod.ts";
 import {
   ChainLearnError,
   composeInitialState,
@@ -54,9 +54,7 @@ export function nodeInVm(
       return store.put(tableOfRoots(commitment.weightRoots), height);
     },
   );
-  const leaves = Math.ceil(
-    byteLength(model.slots[node.result].type) / LEAF_BYTES,
-  );
+  const leaves = resultLeaves(model, index);
   return {
     leaves: node.whole ? 1 : leaves,
     run(leafIndex) {

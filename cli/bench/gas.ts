@@ -7,7 +7,7 @@
  * function is searched at the limits of the formats (gas_worst.ts), and a product of matrices is made on chain to compare
  * (gas_onchain.ts).
  */
-import type { Commitment } from "../../compiler/mod.ts";
+import { type Commitment, resultLeaves } from "../../compiler/mod.ts";
 import {
   artifact,
   artifactNames,
@@ -22,7 +22,7 @@ import { witnessesOf } from "./gas_steps.ts";
 import { measureWorst } from "./gas_worst.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
-import { busiestNode, leavesOf } from "./small.ts";
+import { busiestNode } from "./small.ts";
 
 const DISPUTES = 8;
 const separate = new Set(["openDispute", "openNode", "openLeaf", "arbitrate"]);
@@ -33,7 +33,7 @@ async function measureSteps(
 ): Promise<Measures> {
   const node = busiestNode(commitment);
   const execution = await executeOnce(commitment, inputs);
-  const middle = leavesOf(commitment, node) >> 1;
+  const middle = resultLeaves(commitment.model, node) >> 1;
   const witnesses = witnessesOf(
     new LeafTrace(execution, node, middle).stateAt(0),
   );

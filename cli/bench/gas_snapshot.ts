@@ -6,7 +6,7 @@
  */
 import { createPublicClient, createTestClient, type Hex, http } from "viem";
 import { foundry } from "viem/chains";
-import type { Commitment } from "../../compiler/mod.ts";
+import { type Commitment, resultLeaves } from "../../compiler/mod.ts";
 import { gasOfStep, localLimits } from "../../contracts/mod.ts";
 import {
   LeafTrace,
@@ -19,7 +19,7 @@ import { gasByFunction } from "./gas_by_function.ts";
 import { stepKinds, witnessesOf } from "./gas_steps.ts";
 import { largest } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
-import { busiestNode, leavesOf } from "./small.ts";
+import { busiestNode } from "./small.ts";
 
 /** Gas by `Contract.function` (the least and the most where they differ), by kind of step, and by game. */
 export type GasSnapshot = Readonly<Record<string, number>>;
@@ -51,7 +51,7 @@ async function startFixedChain(): Promise<LocalChain> {
 function placesOf(commitment: Commitment): Place[] {
   const last = commitment.model.nodes.length - 1;
   const places = [busiestNode(commitment), 0, last].flatMap((step) => {
-    const leaf = leavesOf(commitment, step) - 1;
+    const leaf = resultLeaves(commitment.model, step) - 1;
     return leaf > 0 ? [{ step, leaf: 0 }, { step, leaf }] : [{ step, leaf }];
   });
   const silent = { moves: 2, late: false };
@@ -83,7 +83,7 @@ async function gasOfSteps(
 ): Promise<Record<string, number>> {
   const node = busiestNode(commitment);
   const execution = await executeOnce(commitment, inputs);
-  const middle = leavesOf(commitment, node) >> 1;
+  const middle = resultLeaves(commitment.model, node) >> 1;
   const trace = new LeafTrace(execution, node, middle);
   const witnesses = witnessesOf(trace.stateAt(0));
   const costs: Record<string, number> = {};

@@ -7,6 +7,7 @@ import {
   inPhases,
   type Model,
   type Phases,
+  resultLeaves,
 } from "../../compiler/mod.ts";
 import {
   drawsFrom,
@@ -19,7 +20,6 @@ import { hashedNodes } from "../../fpvm/mod.ts";
 import { createCpuExecutor } from "../../runtime/mod.ts";
 import { findLie, onceOver } from "./arena.ts";
 import { memoryInUse, MeteredParty } from "./phase_meter.ts";
-import { leavesOf } from "./small.ts";
 
 /** Ways to commit a model, the paper's baseline first. */
 export const ALL_PHASES: readonly Phases[] = [1, 2, 3];
@@ -87,7 +87,7 @@ function placeOf(
   if (phases === 3) {
     return { step: node, vmStep: Math.ceil(stepsOf(commitments[3], node) / 2) };
   }
-  const share = (leaf + 0.5) / leavesOf(commitments[3], node);
+  const share = (leaf + 0.5) / resultLeaves(commitments[3].model, node);
   const inNode = Math.ceil(share * stepsOf(commitments[2], node));
   if (phases === 2) return { step: node, vmStep: inNode };
   let before = 0;

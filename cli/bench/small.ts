@@ -3,18 +3,13 @@
  *
  * Among the faults are the first and the last leaf of the node with the most steps, of the first node and of the last.
  */
-import { byteLength, type Commitment } from "../../compiler/mod.ts";
+import { type Commitment, resultLeaves } from "../../compiler/mod.ts";
 import { drawsFrom } from "../../dispute/mod.ts";
 import { type Place, playFaults } from "./arena.ts";
 import { type BenchContext, largest, type Measures } from "./group.ts";
 import { fixedModel, shippedInputs } from "./shipped_models.ts";
 
 const PICTURES = 10;
-
-/** 32-byte leaves of a node's result. */
-export function leavesOf({ model }: Commitment, node: number): number {
-  return Math.ceil(byteLength(model.slots[model.nodes[node].result].type) / 32);
-}
 
 /** Index of the node whose leaf program is longest. */
 export function busiestNode(
@@ -32,7 +27,7 @@ function placesOf(
   const nodes = commitment.model.nodes.length;
   const places: Place[] = [];
   for (const step of [busiestNode(commitment), 0, nodes - 1]) {
-    const last = leavesOf(commitment, step) - 1;
+    const last = resultLeaves(commitment.model, step) - 1;
     places.push({ step, leaf: 0 });
     if (last > 0) places.push({ step, leaf: last });
   }

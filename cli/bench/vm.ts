@@ -6,7 +6,7 @@
  * time on two CPU threads.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { commitModel, verifyKernel } from "../../compiler/mod.ts";
+import { commitModel, resultLeaves, verifyKernel } from "../../compiler/mod.ts";
 import { LeafTrace } from "../../dispute/mod.ts";
 import {
   ChainLearnError,
@@ -31,7 +31,6 @@ import {
   shippedInputs,
   type ShippedModel,
 } from "./shipped_models.ts";
-import { leavesOf } from "./small.ts";
 import { measurePhases } from "./vm_phases.ts";
 import { measureSpeed } from "./vm_speed.ts";
 
@@ -57,7 +56,11 @@ async function layerLeaf(
   const commitment = commitModel(model);
   const [inputs] = await shippedInputs(models, commitment, 1);
   const execution = await executeOnce(commitment, inputs);
-  const trace = new LeafTrace(execution, node, leavesOf(commitment, node) >> 1);
+  const trace = new LeafTrace(
+    execution,
+    node,
+    resultLeaves(commitment.model, node) >> 1,
+  );
   const [, ...taps] = shapesOf(node)[1];
   return { trace, macs: LEAF_BYTES * taps.reduce((a, b) => a * b) };
 }
@@ -117,7 +120,7 @@ async function measureAlpha(
   const [inputs] = await shippedInputs(models, commitment, 1);
   const execution = await executeOnce(commitment, inputs);
   const native = await nativeSeconds(model, inputs, node);
-  const leaves = leavesOf(commitment, node);
+  const leaves = resultLeaves(model, node);
   const states = Array.from(
     { length: leaves },
     (_, leaf) => new LeafTrace(execution, node, leaf).stateAt(0),

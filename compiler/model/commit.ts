@@ -7,6 +7,7 @@
 import {
   ChainLearnError,
   keccak256,
+  LEAF_BYTES,
   leafCountHeight,
   MerkleTree,
   tensorRoot,
@@ -61,6 +62,12 @@ export interface Commitment {
 /** Height of the tree of a tensor. */
 export function tensorHeight(type: TensorType): number {
   return treeHeight(byteLength(type));
+}
+
+/** Leaves of 32 bytes of a node's result. */
+export function resultLeaves(model: Model, node: number): number {
+  const { type } = model.slots[model.nodes[node].result];
+  return Math.ceil(byteLength(type) / LEAF_BYTES);
 }
 
 /** An input kind with its keys in fixed order. */
