@@ -20,7 +20,6 @@ import { collect } from "./options.ts";
 import {
   formatBytes,
   formatCount,
-  formatCounted,
   formatTable,
   paint,
   printJson,
@@ -139,10 +138,9 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     });
   }
   const phases = phasesOf(model);
+  const phaseText = phases === 1 ? "1 phase" : `${phases} phases`;
   console.log(
-    `${model.name}: ${model.mode} mode, ${formatCounted(phases, "phase")}, ${
-      formatCounted(nodes.length, "node")
-    }, ${formatCounted(programs.length, "program")}, ${
+    `${model.name}: ${model.mode} mode, ${phaseText}, ${nodes.length} nodes, ${programs.length} programs, ${
       formatBytes(weightBytes)
     } of constants`,
   );
@@ -167,10 +165,7 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       "output",
       o.name,
       printTensorType(model.slots[o.slot].type),
-      [
-        ...(model.mode === "float" ? [] : [`scale ${o.scale}`]),
-        ...(o.labels ? [formatCounted(o.labels.length, "label")] : []),
-      ].join(", "),
+      `scale ${o.scale}${o.labels ? `, ${o.labels.length} labels` : ""}`,
     ]),
   ]));
   console.log(formatTable(
