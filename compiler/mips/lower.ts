@@ -4,6 +4,7 @@
  * Loops are unrolled here, where index arithmetic folds; sums of sums share one accumulator, which is
  * exact because integer addition wraps. What comes out still has no registers and no order.
  */
+import { ChainLearnError } from "../../fpvm/mod.ts";
 import {
   type DType,
   dtypes,
@@ -55,11 +56,18 @@ export function lowerKernel(
   return new Lowering(removeFloat(kernel), windows).run();
 }
 
+/**
+ * Expressions that one program may be made of, those of calls and straight loops counted each time: 50 times what the
+ * largest kernels of models come to. Functions of two calls each would double it 27 times in a few KiB of a bundle.
+ */
+const MOST_LOWERED = 2 ** 17;
+
 class Lowering {
   readonly #graph: Graph;
   readonly #legal: Legalizer<Id>;
   readonly #sizes: Sizes;
   readonly #guards: Guards;
+  #lowered = 0;
   /** Place in its block of the element that is being lowered. */
   #lane = 0;
   readonly #values = new Map<string, Words>();
@@ -193,6 +201,11 @@ class Lowering {
   }
 
   #expression(expr: Expr): Words {
+    if (++this.#lowered > MOST_LOWERED) {
+      throw new ChainLearnError(
+        `Cannot emit kernel "${this.kernel.name}" for MIPS: expected at most ${MOST_LOWERED} expressions with calls and straight loops laid out, found more`,
+      );
+    }
     switch (expr.kind) {
       case "const": {
         const value = BigInt(expr.value);

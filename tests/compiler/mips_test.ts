@@ -276,3 +276,36 @@ Deno.test("emitLeafProgram: gives the same bytes every time", () => {
   const emit = () => emitLeafProgram(kernel, leafOperands(kernel));
   assertEquals(emit(), emit());
 });
+
+Deno.test("emitLeafProgram: D16 refuses calls of calls that would fill the memory, with and without equal parts", () => {
+  for (const change of [0, 1]) {
+    let last = b.scalarFunction("f0", { x: "i32" }, (x) => b.add(x, 1));
+    const functions = [last];
+    for (let i = 1; i < 26; i++) {
+      const called = last;
+      last = b.scalarFunction(
+        `f${i}`,
+        { x: "i32" },
+        (x) =>
+          b.add(b.call(called, b.mul(x, i)), b.call(called, b.xor(x, change))),
+      );
+      functions.push(last);
+    }
+    const operands = [{ dtype: "i8" as const, shape: [2 ** 26] }];
+    const [x] = b.operandsOf(operands);
+    const kernel = defineKernel({
+      name: "doubling",
+      operands,
+      functions,
+      result: { dtype: "i32", shape: [1] },
+      body: b.call(last, b.load(x, 5)),
+    });
+    // So much work is allowed beside an operand of this size.
+    verifyKernel(kernel);
+    assertThrows(
+      () => emitLeafProgram(kernel, leafOperands(kernel)),
+      ChainLearnError,
+      'Cannot emit kernel "doubling" for MIPS: expected at most 131072',
+    );
+  }
+});

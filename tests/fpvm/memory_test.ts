@@ -212,7 +212,7 @@ Deno.test("Memory: bytes of a store in memory are hashed when they are put, howe
   assertEquals(hashedNodes() - before, 0);
 });
 
-Deno.test("Memory: P6 a store that reads into the same array again changes nothing of what it gave", () => {
+Deno.test("Memory: a store that reads into the same array again changes nothing of what it gave", () => {
   const random = new Random(7);
   const contents = new Map<string, Uint8Array>();
   const roots = Array.from({ length: 4 }, () => {
