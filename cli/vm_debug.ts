@@ -67,11 +67,28 @@ async function debug(path: string, options: DebugOptions): Promise<void> {
       line,
     ],
   });
-  reader.on("SIGINT", () => isInterrupted = true);
+  let isAsking = false;
+  reader.on("SIGINT", () => {
+    isInterrupted = true;
+    if (!isAsking) return;
+    // As in a shell, Ctrl-C discards the line that was begun.
+    reader.write(null, { ctrl: true, name: "e" });
+    reader.write(null, { ctrl: true, name: "u" });
+  });
+  // Ctrl-D closes the reader, which leaves a question unanswered for ever.
+  const closed = new Promise<string>((resolve) =>
+    reader.once("close", () => {
+      // The shell's prompt belongs on a line of its own.
+      if (isAsking) console.log();
+      resolve("quit");
+    })
+  );
   let last = "";
   try {
     while (true) {
-      const line = await reader.question(PROMPT).catch(() => "quit");
+      isAsking = true;
+      const line = await Promise.race([reader.question(PROMPT), closed]);
+      isAsking = false;
       // An empty line repeats the last one.
       if (line.trim() !== "") last = line;
       try {
