@@ -27,6 +27,7 @@ import { collect, parseChoice } from "./options.ts";
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatSeconds,
   formatTable,
   note,
@@ -174,19 +175,17 @@ async function convert(
   if (!isFloat) printReport(report);
   console.log(`model root  ${toHex(commitment.modelRoot)}`);
   note(
-    `Self-check: ${formatCount(check.leaves)} leaves in the machine (${
-      formatCount(check.steps)
-    } steps), ${
+    `Self-check: ${
+      check.leaves === 1 ? "1 leaf" : `${formatCount(check.leaves)} leaves`
+    } in the machine (${formatCount(check.steps)} steps), ${
       check.whole ? "the whole model" : "a sample"
     }, equal to the CPU`,
   );
   note(
     paint.green(
-      `Wrote ${output}: ${
-        formatBytes(bundle.length)
-      }, ${model.nodes.length} nodes, ${modeOf(report)}, ${
-        formatSeconds(seconds)
-      }`,
+      `Wrote ${output}: ${formatBytes(bundle.length)}, ${
+        formatCounted(model.nodes.length, "node")
+      }, ${modeOf(report)}, ${formatSeconds(seconds)}`,
     ),
   );
   if (isFloat && options.precision === "auto") {

@@ -1,6 +1,7 @@
 /** `chainlearn estimate`: what running, proving and disputing a model will take, without executing it. */
 import type { Command } from "commander";
 import { formatEther, parseGwei } from "viem";
+import { phasesOf } from "../compiler/mod.ts";
 import {
   DEFAULT_ROUNDS,
   estimateModel,
@@ -47,7 +48,10 @@ async function estimate(path: string, options: EstimateOptions): Promise<void> {
       "dearest node",
       `${dispute.node} "${commitment.model.nodes[dispute.node].name}"`,
     ],
-    ["  steps of a leaf", formatCount(dispute.worstSteps)],
+    [
+      phasesOf(commitment.model) === 3 ? "  steps of a leaf" : "  steps",
+      formatCount(dispute.worstSteps),
+    ],
     [
       "  rounds",
       `graph ${graph}, tensor ${tensor}, instruction ${instruction}`,
@@ -56,7 +60,7 @@ async function estimate(path: string, options: EstimateOptions): Promise<void> {
     ["  gas", formatCount(dispute.gas)],
     [
       `sufficient stake at ${options.gasPrice} gwei`,
-      `${formatEther(needed.minStake)} ether`,
+      `${formatEther(needed.minStake)} ETH`,
     ],
     ["sufficient clock and challenge period", formatSeconds(needed.clock)],
   ].map((row) => row.map(String))));

@@ -20,6 +20,7 @@ import { collect } from "./options.ts";
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatTable,
   paint,
   printJson,
@@ -138,9 +139,10 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
     });
   }
   const phases = phasesOf(model);
-  const phaseText = phases === 1 ? "1 phase" : `${phases} phases`;
   console.log(
-    `${model.name}: ${model.mode} mode, ${phaseText}, ${nodes.length} nodes, ${programs.length} programs, ${
+    `${model.name}: ${model.mode} mode, ${formatCounted(phases, "phase")}, ${
+      formatCounted(nodes.length, "node")
+    }, ${formatCounted(programs.length, "program")}, ${
       formatBytes(weightBytes)
     } of constants`,
   );
@@ -165,7 +167,10 @@ function inspectBundle(commitment: Commitment, options: InspectOptions): void {
       "output",
       o.name,
       printTensorType(model.slots[o.slot].type),
-      `scale ${o.scale}${o.labels ? `, ${o.labels.length} labels` : ""}`,
+      [
+        ...(model.mode === "float" ? [] : [`scale ${o.scale}`]),
+        ...(o.labels ? [formatCounted(o.labels.length, "label")] : []),
+      ].join(", "),
     ]),
   ]));
   console.log(formatTable(

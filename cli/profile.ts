@@ -15,7 +15,12 @@ import {
   type NodeProfile,
   profileRuns,
 } from "../runtime/mod.ts";
-import { formatBytes, formatSeconds, formatTable } from "./terminal.ts";
+import {
+  formatBytes,
+  formatCounted,
+  formatSeconds,
+  formatTable,
+} from "./terminal.ts";
 
 /** A node with what bounds it; no bound where limits were not measured. */
 export interface ProfiledNode extends NodeProfile {
@@ -100,9 +105,9 @@ export function profileTable(profile: RunProfile): string {
   if (profile.limits) head.push("limit", "of limit");
   return [
     formatTable(rows, head),
-    `${
-      formatSeconds(profile.seconds)
-    } for all nodes, the fastest of ${profile.runs} runs`,
+    `${formatSeconds(profile.seconds)} for all nodes, the fastest of ${
+      formatCounted(profile.runs, "run")
+    }`,
     ...limitLines(profile).map((line) => `limit  ${line}`),
   ].join("\n");
 }

@@ -196,6 +196,7 @@ async function execute(
       npyBytes(model, dumpNode, dumped),
       "tensor",
     );
+    note(`Wrote ${options.output ?? "tensor.npy"}`);
   }
   const receipt = modelRoot &&
     receiptOf(
@@ -211,6 +212,7 @@ async function execute(
       JSON.stringify(receipt, null, 2) + "\n",
       "receipt",
     );
+    note(`Wrote ${options.receipt}`);
   }
   const answers = model.outputs.map((output, i) => ({
     name: output.name,
@@ -227,6 +229,7 @@ async function execute(
       profilePage(model.name, facts, profile),
       "report",
     );
+    note(`Wrote ${options.report}`);
   }
   if (options.json) {
     return printJson({

@@ -65,6 +65,11 @@ export function formatCount(value: number | bigint): string {
   return value.toString().replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
+/** A count with its noun, as "1 node" or "2,048 nodes". */
+export function formatCounted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** Bytes in the largest unit that keeps a digit before the point. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB"];
@@ -80,7 +85,9 @@ export function formatBytes(bytes: number): string {
 
 /** Seconds for people. */
 export function formatSeconds(seconds: number): string {
-  if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(0)} us`;
+  if (seconds < 1e-3) {
+    return `${(seconds * 1e6).toFixed(seconds < 1e-5 ? 2 : 0)} us`;
+  }
   if (seconds < 1) {
     return `${(seconds * 1e3).toFixed(seconds < 0.01 ? 2 : 0)} ms`;
   }

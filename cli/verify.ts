@@ -11,7 +11,13 @@ import { readInputs } from "./inputs.ts";
 import { junitReport, type TestCase } from "./junit.ts";
 import { collect, parseChoice, parseCount } from "./options.ts";
 import { executorFor, type Receipt, runDevices } from "./run.ts";
-import { formatSeconds, formatTable, paint, printJson } from "./terminal.ts";
+import {
+  formatSeconds,
+  formatTable,
+  note,
+  paint,
+  printJson,
+} from "./terminal.ts";
 
 interface VerifyOptions {
   input: string[];
@@ -146,6 +152,7 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
     const cases = outcomes.map(caseOf);
     if (receipt) cases.unshift(receiptCase);
     await writeReport(options.junit, commitment, cases);
+    note(`Wrote ${options.junit}`);
   }
 }
 

@@ -35,7 +35,11 @@ export function addProgram(command: Command, optional = false): Command {
       "an ELF file (static, little-endian MIPS, soft-float) or a .clm file",
     )
     .option("--node <name>", "of a bundle: the node's name, or its step")
-    .option("--leaf <n>", "of a bundle: which leaf of the result", parseCount)
+    .option(
+      "--leaf <n>",
+      "of a bundle: which leaf of the result (default: 0)",
+      parseCount,
+    )
     .option(
       "-i, --input <file>",
       "of a bundle: an input, once for each (name=file)",

@@ -10,7 +10,7 @@ import {
 import { parseCount } from "./options.ts";
 import { addProgram, openProgram, type ProgramOptions } from "./vm_program.ts";
 import { formatInstruction, formatStep, placeName } from "./vm_text.ts";
-import { paint } from "./terminal.ts";
+import { formatCounted, note, paint } from "./terminal.ts";
 
 export const summary = "print what every step of a program does";
 
@@ -58,6 +58,13 @@ async function trace(path: string, options: TraceOptions): Promise<void> {
       console.log(`${paint.cyan(`<${name}>`)}:`);
     }
     console.log(formatStep(step, effect, symbols));
+  }
+  if (step < to) {
+    note(
+      `The program ends after ${
+        formatCounted(step, "step")
+      }; vm run tells how it ended`,
+    );
   }
 }
 
