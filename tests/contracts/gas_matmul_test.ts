@@ -42,7 +42,8 @@ Deno.test("Matmul.product multiplies int8 matrices, extreme elements included", 
   await using anvil = await startAnvil();
   const address = await matmulOnChain(anvil.rpcUrl);
   for (const n of [16, 48]) {
-    const draw = () => Int8Array.from({ length: n * n }, () => random.below(256));
+    const draw = () =>
+      Int8Array.from({ length: n * n }, () => random.below(256));
     const fill = (value: number) => new Int8Array(n * n).fill(value);
     const cases = [
       [draw(), draw()],
