@@ -20,13 +20,15 @@ interface Place {
 
 type Halves = readonly [Uint8Array, Uint8Array];
 
-/** See the head of this file. */
+/** See the head of this file. What `get` returns holds until the next call. */
 export class SpillStore implements KeepingStore, Disposable {
   readonly #file: Deno.FsFile;
   readonly #path: string;
   readonly #places = new Map<string, Place>();
   readonly #halves = new Map<string, Halves>();
   #end = 0;
+  /** What was read last: whoever asks copies it, and an array for each part would be garbage at once. */
+  #read = new Uint8Array(0);
 
   /** Beside `under`, which is asked for what was not kept here. */
   constructor(readonly under?: ContentStore) {
@@ -47,7 +49,10 @@ export class SpillStore implements KeepingStore, Disposable {
   get(root: Uint8Array, height: number): Uint8Array | undefined {
     const place = this.#places.get(contentKey(root, height));
     if (place === undefined) return this.under?.get(root, height);
-    const bytes = new Uint8Array(place.length);
+    if (this.#read.length < place.length) {
+      this.#read = new Uint8Array(place.length);
+    }
+    const bytes = this.#read.subarray(0, place.length).fill(0);
     this.#file.seekSync(place.offset, Deno.SeekMode.Start);
     for (let done = 0; done < bytes.length;) {
       const read = this.#file.readSync(bytes.subarray(done));
